@@ -1,0 +1,510 @@
+"""Every setting: its type, default and reason. The only place where a default is written.
+
+`docs/settings.md`, `lockdown config explain` and the checks of `lockdown.toml` are all derived from this file.
+Nothing here reads a file: `read_settings` judges text that somebody else has read.
+
+Fails as: `OperatorError` that names the file, the key, the near miss and what to type.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any, Literal, get_args, get_type_hints
+
+import msgspec
+
+from lockdown.model.errors import OperatorError
+from lockdown.model.units import ByteSize, Rate, parse_duration, show_duration
+
+
+def why(reason: str) -> msgspec.Meta:
+    """The reason of a setting, carried on its field."""
+    return msgspec.Meta(description=reason)
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of `lockdown.toml`."""
+
+
+class Site(Section, frozen=True):
+    """Who we are: whose mail is accepted here."""
+
+    domains: Annotated[
+        tuple[str, ...], why("Mail for these domains is accepted; for anything else it is refused. Lower case.")
+    ] = ("example.org",)
+    recipients: Annotated[
+        str | tuple[str, ...],
+        why(
+            '"upstream": each recipient is asked live of the server behind; or a list of addresses; or "file:PATH", one a line.'
+        ),
+    ] = "upstream"
+    admins: Annotated[tuple[str, ...], why("Who is told, and who may hold what users may not.")] = (
+        "postmaster@example.org",
+    )
+    profile: Annotated[
+        Literal["starter", "business", "strict"],
+        why("How much is demanded: starter never breaks mail, strict is for regulated sites."),
+    ] = "business"
+    role: Annotated[
+        Literal["gateway", "mx", "backend", "all-in-one"],
+        why("What this machine is for; advice that would break the role is never given."),
+    ] = "gateway"
+
+
+class Gateway(Section, frozen=True):
+    """The SMTP proxy in front of the mail server."""
+
+    listen: Annotated[tuple[str, ...], why("host:port of each listener that strangers reach.")] = ("127.0.0.1:2525",)
+    upstream: Annotated[
+        str | tuple[str, ...],
+        why(
+            "The server behind: smtp://host:25, smtp+starttls://host:25 (TLS or nothing), lmtp://host:24, lmtp:/path/to/socket, maildir:FOLDER "
+            "(below the state directory). Several are tried by preference. `?proxy=v2` sends the client's address in a PROXY header."
+        ),
+    ] = "maildir:mail"
+    workers: Annotated[int, why("Worker processes; 0 is one per core."), msgspec.Meta(ge=0, le=256)] = 0
+    hostname: Annotated[
+        str, why("Name in the greeting, in Received and as authserv-id; empty is this host's own name.")
+    ] = ""
+    trusted_networks: Annotated[
+        tuple[str, ...],
+        why("May send outward through the gateway. Never loopback by itself: that is how proxies become open relays."),
+    ] = ()
+    outbound: Annotated[
+        str, why("smtp://host:25 for mail of trusted networks to foreign domains; empty is no outward mail at all.")
+    ] = ""
+    tls_certificate: Annotated[
+        str, why("PEM file with the chain; empty: a self-signed one is made in the state directory.")
+    ] = ""
+    tls_key: Annotated[str, why("PEM file with the key; empty: it is in the certificate's file.")] = ""
+    max_message: Annotated[
+        ByteSize,
+        why("Large enough for real attachments (18 MB before base64); the bomb is the repetition, not the size."),
+    ] = ByteSize.parse("25 MiB")
+    memory_per_message: Annotated[
+        ByteSize, why("What of a message is kept in memory; the rest spills to an unlinked file.")
+    ] = ByteSize.parse("256 KiB")
+    upstream_connections: Annotated[
+        int, why("Connections that one worker keeps to one upstream."), msgspec.Meta(ge=1, le=1000)
+    ] = 50
+    upstream_idle: Annotated[timedelta, why("An unused upstream connection is closed after this time.")] = timedelta(
+        seconds=30
+    )
+    release_upload: Annotated[
+        timedelta,
+        why(
+            "A client that uploads for longer gives its upstream connection back; the envelope is asked again at the end."
+        ),
+    ] = timedelta(seconds=10)
+    connect_timeout: Annotated[
+        timedelta, why("For a connection to the upstream (RFC 5321 4.5.3.2, Postfix's value).")
+    ] = timedelta(seconds=30)
+    command_timeout: Annotated[timedelta, why("For an upstream's answer to EHLO, MAIL, RCPT.")] = timedelta(seconds=300)
+    data_timeout: Annotated[timedelta, why("For an upstream's answer to DATA.")] = timedelta(seconds=120)
+    block_timeout: Annotated[timedelta, why("For an upstream to take the next piece of a message.")] = timedelta(
+        seconds=180
+    )
+    final_timeout: Annotated[timedelta, why("For an upstream's answer to the final dot; shorter makes duplicates.")] = (
+        timedelta(seconds=600)
+    )
+    outcome_memory: Annotated[
+        timedelta, why("How long an unconfirmed outcome is remembered, so that a retry is not delivered twice.")
+    ] = timedelta(days=5)
+    drain: Annotated[timedelta, why("How long open transactions may take when the gateway stops or reloads.")] = (
+        timedelta(minutes=10)
+    )
+
+
+class Console(Section, frozen=True):
+    """The page for administrators."""
+
+    listen: Annotated[str, why("host:port; loopback until accounts exist.")] = "127.0.0.1:8025"
+
+
+class StateSection(Section, frozen=True):
+    """Where Lockdown keeps what it must not forget."""
+
+    directory: Annotated[str, why("Everything that Lockdown writes lies below it.")] = "var"
+    database: Annotated[Literal["sqlite"], why("A file in the directory.")] = "sqlite"
+    counters: Annotated[Literal["memory"], why("Shared by the workers of this machine.")] = "memory"
+
+
+class Log(Section, frozen=True):
+    """One JSON line for each transaction."""
+
+    addresses: Annotated[
+        Literal["full", "hashed"],
+        why("hashed: sender and recipients are written as keyed digests; `lockdown trace ADDRESS` still finds them."),
+    ] = "full"
+    keep: Annotated[timedelta, why("Log files older than this are removed.")] = timedelta(days=30)
+
+
+class Quarantine(Section, frozen=True):
+    """Messages held for a person; durable before their 250."""
+
+    keep: Annotated[
+        timedelta, why("A held message is removed after this time, told beforehand in `quarantine list`.")
+    ] = timedelta(days=30)
+    max_size: Annotated[
+        ByteSize, why("When this much is held, further doubtful messages are deferred (451) and an alarm is raised.")
+    ] = ByteSize.parse("5 GiB")
+
+
+class Attachments(Section, frozen=True):
+    """Item 4: the e-mail bomb."""
+
+    max_header: Annotated[ByteSize, why("The header block of a message; parsers behind are quadratic in it.")] = (
+        ByteSize.parse("256 KiB")
+    )
+    max_parts: Annotated[int, why("MIME parts; more is held for a person."), msgspec.Meta(ge=1)] = 1000
+    max_nesting: Annotated[int, why("MIME parts within parts; deeper is held for a person."), msgspec.Meta(ge=1)] = 20
+    max_line: Annotated[
+        ByteSize, why("One line of a message; real mail has lines far over the 1,000 octets of RFC 5321.")
+    ] = ByteSize.parse("1 MiB")
+    max_hops: Annotated[
+        int, why("Received fields; more is a loop (RFC 5321 6.3, Postfix's value)."), msgspec.Meta(ge=5)
+    ] = 50
+    window: Annotated[timedelta, why("The sliding time in which repetition is counted.")] = timedelta(minutes=10)
+    network_bytes: Annotated[ByteSize, why("From one client network within the window.")] = ByteSize.parse("250 MiB")
+    network_messages: Annotated[int, why("From one client network within the window."), msgspec.Meta(ge=1)] = 500
+    recipient_bytes: Annotated[
+        ByteSize, why("To one recipient within the window; then only small mail from quiet networks gets through.")
+    ] = ByteSize.parse("250 MiB")
+    recipient_messages: Annotated[
+        int,
+        why("To one recipient within the window; then only small mail from quiet networks gets through."),
+        msgspec.Meta(ge=1),
+    ] = 300
+
+
+class Relaying(Section, frozen=True):
+    """Item 8."""
+
+    srs: Annotated[
+        bool, why("Accept SRS0=/SRS1= recipients: only where the server behind rewrites senders and checks the hash.")
+    ] = False
+    verp: Annotated[
+        bool,
+        why(
+            "Accept recipients that carry a foreign address (list-bounces+user=their.domain): only where mailing lists live behind."
+        ),
+    ] = False
+
+
+class Monitoring(Section, frozen=True):
+    """Item 9: who talks to us, and how much."""
+
+    mode: Annotated[Literal["observe", "answer"], why("observe: say what would be done; answer: do it.")] = "answer"
+    max_connections: Annotated[
+        int, why("Open connections of a worker's share of the machine, all clients."), msgspec.Meta(ge=1)
+    ] = 10_000
+    client_connections: Annotated[int, why("Open at a time from one address."), msgspec.Meta(ge=1)] = 10
+    prefix_connections: Annotated[int, why("Open at a time from one /24 or /64."), msgspec.Meta(ge=1)] = 50
+    client_rate: Annotated[Rate, why("Connections opened from one address.")] = Rate(30, timedelta(minutes=1))
+    recipients_per_message: Annotated[int, why("RFC 5321 4.5.3.1.8 obliges us to take 100."), msgspec.Meta(ge=100)] = (
+        100
+    )
+    recipient_rate: Annotated[Rate, why("Recipients asked for by one address.")] = Rate(500, timedelta(hours=1))
+    refused_rate: Annotated[Rate, why("Refused recipients of one address: a directory harvest.")] = Rate(
+        50, timedelta(hours=1)
+    )
+    errors: Annotated[int, why("Protocol errors of one connection; then it is closed."), msgspec.Meta(ge=1)] = 10
+    commands: Annotated[
+        int, why("Commands of one connection that carry no message (NOOP, RSET, VRFY …)."), msgspec.Meta(ge=10)
+    ] = 100
+    idle_timeout: Annotated[timedelta, why("Between two commands (RFC 5321 4.5.3.2.7 asks for five minutes).")] = (
+        timedelta(minutes=5)
+    )
+    request_deadline: Annotated[timedelta, why("For one command line, however slowly its octets drip.")] = timedelta(
+        minutes=5
+    )
+    data_rate: Annotated[
+        ByteSize,
+        why("Least octets a second of a message, averaged; below it the connection is closed (Postfix's value)."),
+    ] = ByteSize(500)
+    never_limit: Annotated[
+        tuple[str, ...], why("Networks whose rates and repetition are counted but never limited: your own relays.")
+    ] = ()
+    never_block: Annotated[
+        tuple[str, ...], why("Networks that no automatic answer may block: admins, upstream, monitoring.")
+    ] = ()
+
+
+class Settings(Section, frozen=True):
+    """The whole of `lockdown.toml`."""
+
+    site: Site = Site()
+    gateway: Gateway = Gateway()
+    console: Console = Console()
+    state: StateSection = StateSection()
+    log: Log = Log()
+    quarantine: Quarantine = Quarantine()
+    attachments: Attachments = Attachments()
+    relaying: Relaying = Relaying()
+    monitoring: Monitoring = Monitoring()
+
+
+@dataclass(frozen=True, slots=True)
+class SettingDoc:
+    """One setting as documented: its key, its default as written in TOML, its type in words, its reason."""
+
+    key: str
+    default: str
+    type: str
+    why: str
+
+
+def sections() -> dict[str, type[Section]]:
+    """The tables of `lockdown.toml` by name."""
+    return {name: hint for name, hint in get_type_hints(Settings).items() if name != "__struct_config__"}
+
+
+def documented() -> Iterator[SettingDoc]:
+    """Every setting, in the order of this file."""
+    for section, cls in sections().items():
+        hints = get_type_hints(cls, include_extras=True)
+        for field in msgspec.structs.fields(cls):
+            meta = next(extra for extra in get_args(hints[field.name])[1:] if extra.description)
+            yield SettingDoc(
+                f"{section}.{field.name}", show(field.default), _type_in_words(field.type), meta.description
+            )
+
+
+def _type_in_words(hint: Any) -> str:
+    base = get_args(hint)[0] if hasattr(hint, "__metadata__") else hint
+    names = {ByteSize: "size", timedelta: "duration", Rate: "rate", int: "number", bool: "true or false", str: "text"}
+    if base in names:
+        return names[base]
+    if options := [str(option) for option in get_args(base) if isinstance(option, str)]:
+        return " | ".join(options)
+    return (
+        "text or list" if str in get_args(base) and len(get_args(base)) > 1 and get_args(base)[1] is not ... else "list"
+    )
+
+
+def show(value: Any) -> str:
+    """A setting's value as it is written in TOML."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case ByteSize() | Rate():
+            return f'"{value}"'
+        case timedelta():
+            return f'"{show_duration(value)}"'
+        case int():
+            return str(value)
+        case str():
+            return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        case tuple() | list():
+            return "[" + ", ".join(show(entry) for entry in value) + "]"
+        case _:
+            raise TypeError(f"no setting has the type {type(value).__name__}")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value was written: a file and its line."""
+
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings with the place that each non-default value comes from."""
+
+    settings: Settings
+    origins: Mapping[str, Origin]
+
+
+def read_settings(files: Sequence[tuple[str, str]]) -> Loaded:
+    """Judge the texts of `lockdown.toml` and its overlays, `(name, text)`, later ones over earlier ones."""
+    merged: dict[str, dict[str, Any]] = {}
+    origins: dict[str, Origin] = {}
+    for name, text in files:
+        for section, table in _parse_toml(name, text).items():
+            _check_keys(name, text, section, table)
+            merged.setdefault(section, {}).update(table)
+            origins.update({f"{section}.{key}": Origin(name, _line_of(text, section, key)) for key in table})
+    settings = _convert(merged, origins)
+    _check_meaning(settings, origins)
+    return Loaded(settings, origins)
+
+
+def _parse_toml(name: str, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise OperatorError(
+            "settings-syntax",
+            what=f"{name} is not valid TOML",
+            why=str(error),
+            try_this="mend that line; text values need quotes",
+        ) from None
+
+
+def _check_keys(name: str, text: str, section: str, table: Any) -> None:
+    known = sections()
+    if section not in known:
+        raise _unknown_key(name, _line_of(text, section, ""), section, list(known), "section")
+    if not isinstance(table, dict):
+        raise OperatorError(
+            "settings-shape", what=f"{name}: `{section}` must be a table", why=f"it is written as a value, not as [{section}]",
+            try_this=f"write [{section}] on its own line and its settings below it",
+        )  # fmt: skip
+    fields = [field.name for field in msgspec.structs.fields(known[section])]
+    for key in table:
+        if key not in fields:
+            raise _unknown_key(
+                name,
+                _line_of(text, section, key),
+                f"{section}.{key}",
+                [f"{section}.{field}" for field in fields],
+                "setting",
+            )
+
+
+def _unknown_key(name: str, line: int, key: str, known: list[str], kind: str) -> OperatorError:
+    everything = [*known, *(doc.key for doc in documented())] if kind == "setting" else known
+    near = difflib.get_close_matches(key, everything, n=1, cutoff=0.6) or _same_last_word(key, everything)
+    hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}"
+    return OperatorError(
+        "settings-unknown-key",
+        what=f"{name}:{line}: unknown {kind} `{key}`",
+        why=hint,
+        try_this="lockdown config show     (lists every setting)",
+    )
+
+
+def _same_last_word(key: str, known: list[str]) -> list[str]:
+    """`gateway.max_size` has a near relative in another section when the last word agrees."""
+    last = key.rpartition(".")[2]
+    return [entry for entry in known if entry.rpartition(".")[2] == last][:1]
+
+
+def _line_of(text: str, section: str, key: str) -> int:
+    inside = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[\s*([\w.-]+)\s*\]", line):
+            inside = header[1]
+            if inside == section and not key:
+                return number
+        elif (re.match(rf"\s*{re.escape(key or section)}\s*[.=]", line) and (inside == section or not key)) or (
+            not inside and re.match(rf"\s*{re.escape(section)}\.{re.escape(key)}\s*=", line)
+        ):
+            return number
+    return 1
+
+
+def _decode_special(kind: type, value: Any) -> Any:
+    if kind is ByteSize:
+        return ByteSize(value) if isinstance(value, int) else ByteSize.parse(value)
+    if kind is Rate:
+        return Rate.parse(value)
+    raise NotImplementedError(f"no setting is read as {kind.__name__}")
+
+
+def _convert(merged: dict[str, dict[str, Any]], origins: Mapping[str, Origin]) -> Settings:
+    """Durations are turned by hand first: msgspec knows timedelta only in ISO form."""
+    prepared: dict[str, dict[str, Any]] = {}
+    for section, table in merged.items():
+        hints = get_type_hints(sections()[section])
+        prepared[section] = {
+            key: _prepare(f"{section}.{key}", value, hints[key], origins) for key, value in table.items()
+        }
+    try:
+        return msgspec.convert(prepared, Settings, dec_hook=_decode_special)
+    except msgspec.ValidationError as error:
+        raise _wrong_value(_key_of(str(error)), str(error).partition(" - at")[0], origins) from None
+
+
+def _prepare(key: str, value: Any, hint: Any, origins: Mapping[str, Origin]) -> Any:
+    try:
+        if hint is timedelta:
+            return parse_duration(value) if isinstance(value, str) else _refuse_number(value)
+        if hint in (ByteSize, Rate):
+            return _decode_special(hint, value)
+    except (ValueError, TypeError) as error:
+        raise _wrong_value(key, str(error), origins) from None
+    # A single text where a list is meant is what people write: listen = "0.0.0.0:25".
+    return [value] if isinstance(value, str) and hint == tuple[str, ...] else value
+
+
+def _refuse_number(value: Any) -> timedelta:
+    raise ValueError(f'{value!r} has no unit; write it like "5m"')
+
+
+def _key_of(message: str) -> str:
+    found = re.search(r"at `\$\.([\w.]+)", message)
+    return found[1] if found else ""
+
+
+def _wrong_value(key: str, reason: str, origins: Mapping[str, Origin]) -> OperatorError:
+    place = origins.get(key)
+    at = f"{place.file}:{place.line}: " if place else ""
+    return OperatorError(
+        "settings-wrong-value",
+        what=f"{at}`{key}` has a value that cannot be used",
+        why=reason,
+        try_this=f"lockdown config explain {key}",
+    )
+
+
+_LISTEN = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[\w.*-]+):\d{1,5}\Z")
+_UPSTREAM = re.compile(
+    r"(?:smtp|smtp\+starttls|lmtp)://(?:\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::\d{1,5})?(?:\?[\w=&.-]*)?\Z|lmtp:/[^?]+\Z|maildir:.+\Z"
+)
+_DOMAIN = re.compile(
+    r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z"
+)
+
+
+def upstreams(gateway: Gateway) -> tuple[str, ...]:
+    """The upstream URLs in order of preference."""
+    return (gateway.upstream,) if isinstance(gateway.upstream, str) else gateway.upstream
+
+
+def _check_meaning(settings: Settings, origins: Mapping[str, Origin]) -> None:
+    gateway, monitoring = settings.gateway, settings.monitoring
+    for listen in (*gateway.listen, settings.console.listen):
+        if not _LISTEN.match(listen) or int(listen.rpartition(":")[2]) > 65535:
+            key = "console.listen" if listen == settings.console.listen else "gateway.listen"
+            raise _wrong_value(key, f'{listen!r} is not host:port, like "127.0.0.1:2525"', origins)
+    for url in upstreams(gateway):
+        if not _UPSTREAM.match(url):
+            raise _wrong_value(
+                "gateway.upstream",
+                f'{url!r} is not an upstream, like "smtp://10.0.0.5:25", "lmtp://127.0.0.1:24" or "maildir:mail"',
+                origins,
+            )
+    if not upstreams(gateway):
+        raise _wrong_value(
+            "gateway.upstream", "there is no upstream at all, so no message could ever be accepted", origins
+        )
+    if gateway.outbound and not gateway.outbound.startswith(("smtp://", "smtp+starttls://")):
+        raise _wrong_value("gateway.outbound", f"{gateway.outbound!r} is not smtp://host:port", origins)
+    for domain in settings.site.domains:
+        if not _DOMAIN.match(domain):
+            raise _wrong_value(
+                "site.domains", f"{domain!r} is not a domain in lower case (IDN: its xn-- form)", origins
+            )
+    for key, networks in {
+        "gateway.trusted_networks": gateway.trusted_networks,
+        "monitoring.never_limit": monitoring.never_limit,
+        "monitoring.never_block": monitoring.never_block,
+    }.items():
+        for network in networks:
+            _check_network(key, network, origins)
+
+
+def _check_network(key: str, network: str, origins: Mapping[str, Origin]) -> None:
+    try:
+        ipaddress.ip_network(network)
+    except ValueError as error:
+        raise _wrong_value(key, f"{error}; write it like 192.0.2.0/24", origins) from None

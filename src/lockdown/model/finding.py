@@ -1,0 +1,66 @@
+"""Control and Finding: one thing that can hold or not, and how it stands now, with the evidence it rests on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """How a control stands. UNKNOWN never counts as PASS; WAIVED keeps its reason and its end."""
+
+    PASS = "pass"
+    WARN = "warn"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+    NOT_APPLICABLE = "n/a"
+    WAIVED = "waived"
+
+
+class Severity(StrEnum):
+    """How much it matters when the control does not hold."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One thing that can hold or not. The id is `item.kebab-name` and stable for ever."""
+
+    id: str
+    title: str
+    severity: Severity
+    why: str
+    """The consequence when it does not hold, in a sentence."""
+    fix: str
+    """What to type or change."""
+    evidence: str
+    """What it is judged on."""
+    side_effects: str = "none known"
+    undo: str = "set the previous value again"
+    references: tuple[str, ...] = ()
+    waivable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The line a finding rests on: its source (file, command, setting), its number where there is one, the text."""
+
+    source: str
+    text: str
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A control's state now. `says` is one sentence as a colleague would put it; `next_command` is what to type."""
+
+    control: str
+    state: State
+    says: str
+    evidence: tuple[Evidence, ...] = ()
+    next_command: str = ""
+    target: str = "this host"

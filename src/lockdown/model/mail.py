@@ -1,0 +1,104 @@
+"""Mail in flight as gates see it: the client, the envelope, the message's measures. Facts only; nobody judges here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from lockdown.model.unknown import Unknown
+from lockdown.smtp.address import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A network that may not talk to us until `until` (aware UTC; None: until removed), and why."""
+
+    network: str
+    why: str
+    until: datetime | None
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The address that talks to us, and how much it has talked lately (counted over all workers of this machine).
+
+    `prefix` is the /24 (IPv4) or /64 (IPv6) that the address lies in.
+    """
+
+    address: str
+    prefix: str
+    trusted: bool
+    """Lies in `gateway.trusted_networks`."""
+    connections: int
+    """Open now from this address, this one included."""
+    prefix_connections: int
+    """Open now from its prefix, this one included."""
+    connects: int
+    """Opened within the last minute from this address, this one included."""
+    block: Block | None
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """What has come within the sliding window from one source or to one recipient, this message included."""
+
+    messages: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """One MAIL, before it is answered: who asks, from whom, how large they say it will be (RFC 1870)."""
+
+    client: Client
+    sender: Address
+    size_bytes: int | None
+    from_network: Repetition
+    """Before this message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One RCPT, before it is answered: who asks, from whom, for whom."""
+
+    client: Client
+    sender: Address
+    recipient: Address
+    accepted_recipients: int
+    """How many this transaction has accepted already."""
+    recipients_lately: int
+    """Recipients asked for by this client within the last hour, this one included."""
+    refused_lately: int
+    """Recipients refused to this client within the last hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """What a bounded scan of the MIME structure counted. `unread` says why the scan stopped early ("" = it did not)."""
+
+    parts: int
+    nesting: int
+    unread: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A whole message, received to its dot and not yet answered."""
+
+    client: Client
+    sender: Address
+    recipients: tuple[Address, ...]
+    size_bytes: int
+    """Octets after unstuffing."""
+    header: bytes
+    """The header block as received, without the empty line that ends it."""
+    header_bytes: int
+    hops: int
+    """Received fields counted (RFC 5321 6.3)."""
+    longest_line: int
+    structure: Structure | Unknown
+    from_network: Repetition
+    """From the client's prefix within the window."""
+    to_recipient: Repetition
+    """To the recipient of this message that has received most within the window."""
