@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,7 +42,8 @@ class Site(Section, frozen=True):
     recipients: Annotated[
         str | tuple[str, ...],
         why(
-            '"upstream": each recipient is asked live of the server behind; or a list of addresses; or "file:PATH", one a line.'
+            '"upstream": each recipient is asked live of the server behind; '
+            'or a list of addresses; or "file:PATH", one a line.'
         ),
     ] = "upstream"
     admins: Annotated[tuple[str, ...], why("Who is told, and who may hold what users may not.")] = (
@@ -64,8 +66,9 @@ class Gateway(Section, frozen=True):
     upstream: Annotated[
         str | tuple[str, ...],
         why(
-            "The server behind: smtp://host:25, smtp+starttls://host:25 (TLS or nothing), lmtp://host:24, lmtp:/path/to/socket, maildir:FOLDER "
-            "(below the state directory). Several are tried by preference. `?proxy=v2` sends the client's address in a PROXY header."
+            "The server behind: smtp://host:25, smtp+starttls://host:25 (TLS or nothing), lmtp://host:24, "
+            "lmtp:/path/to/socket, maildir:FOLDER (below the state directory). Several are tried by preference. "
+            "`?proxy=v2` sends the client's address in a PROXY header."
         ),
     ] = "maildir:mail"
     workers: Annotated[int, why("Worker processes; 0 is one per core."), msgspec.Meta(ge=0, le=256)] = 0
@@ -99,7 +102,8 @@ class Gateway(Section, frozen=True):
     release_upload: Annotated[
         timedelta,
         why(
-            "A client that uploads for longer gives its upstream connection back; the envelope is asked again at the end."
+            "A client that uploads for longer gives its upstream connection back; "
+            "the envelope is asked again at the end."
         ),
     ] = timedelta(seconds=10)
     connect_timeout: Annotated[
@@ -192,7 +196,8 @@ class Relaying(Section, frozen=True):
     verp: Annotated[
         bool,
         why(
-            "Accept recipients that carry a foreign address (list-bounces+user=their.domain): only where mailing lists live behind."
+            "Accept recipients that carry a foreign address (list-bounces+user=their.domain): "
+            "only where mailing lists live behind."
         ),
     ] = False
 
@@ -283,9 +288,7 @@ def _type_in_words(hint: Any) -> str:
         return names[base]
     if options := [str(option) for option in get_args(base) if isinstance(option, str)]:
         return " | ".join(options)
-    return (
-        "text or list" if str in get_args(base) and len(get_args(base)) > 1 and get_args(base)[1] is not ... else "list"
-    )
+    return "text or list" if str in get_args(base) and ... not in get_args(base) else "list"
 
 
 def show(value: Any) -> str:
@@ -293,18 +296,31 @@ def show(value: Any) -> str:
     match value:
         case bool():
             return "true" if value else "false"
-        case ByteSize() | Rate():
+        case ByteSize():
+            return f'"{value}"' if ByteSize.parse(str(value)) == value else str(int(value))
+        case Rate():
             return f'"{value}"'
         case timedelta():
             return f'"{show_duration(value)}"'
         case int():
             return str(value)
         case str():
-            return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+            # A TOML text is a JSON text, but for DEL, which TOML wants escaped.
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
         case tuple() | list():
             return "[" + ", ".join(show(entry) for entry in value) + "]"
         case _:
             raise TypeError(f"no setting has the type {type(value).__name__}")
+
+
+def as_toml(settings: Settings) -> str:
+    """All settings as a `lockdown.toml` that reads back as the same."""
+    lines: list[str] = []
+    for section, cls in sections().items():
+        table = getattr(settings, section)
+        lines += ["", f"[{section}]"]
+        lines += [f"{field.name} = {show(getattr(table, field.name))}" for field in msgspec.structs.fields(cls)]
+    return "\n".join(lines[1:]) + "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,10 +333,11 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Settings with the place that each non-default value comes from."""
+    """Settings with the place that each non-default value comes from, and the files that were read for them."""
 
     settings: Settings
     origins: Mapping[str, Origin]
+    files: tuple[str, ...] = ()
 
 
 def read_settings(files: Sequence[tuple[str, str]]) -> Loaded:
@@ -334,7 +351,7 @@ def read_settings(files: Sequence[tuple[str, str]]) -> Loaded:
             origins.update({f"{section}.{key}": Origin(name, _line_of(text, section, key)) for key in table})
     settings = _convert(merged, origins)
     _check_meaning(settings, origins)
-    return Loaded(settings, origins)
+    return Loaded(settings, origins, tuple(name for name, _ in files))
 
 
 def _parse_toml(name: str, text: str) -> dict[str, Any]:
@@ -352,34 +369,35 @@ def _parse_toml(name: str, text: str) -> dict[str, Any]:
 def _check_keys(name: str, text: str, section: str, table: Any) -> None:
     known = sections()
     if section not in known:
-        raise _unknown_key(name, _line_of(text, section, ""), section, list(known), "section")
+        raise _unknown_key(name, _line_of(text, section, ""), section, list(known), list(known))
     if not isinstance(table, dict):
         raise OperatorError(
-            "settings-shape", what=f"{name}: `{section}` must be a table", why=f"it is written as a value, not as [{section}]",
+            "settings-shape",
+            what=f"{name}: `{section}` must be a table",
+            why=f"it is written as a value, not as [{section}]",
             try_this=f"write [{section}] on its own line and its settings below it",
-        )  # fmt: skip
-    fields = [field.name for field in msgspec.structs.fields(known[section])]
+        )
+    fields = [f"{section}.{field.name}" for field in msgspec.structs.fields(known[section])]
     for key in table:
-        if key not in fields:
-            raise _unknown_key(
-                name,
-                _line_of(text, section, key),
-                f"{section}.{key}",
-                [f"{section}.{field}" for field in fields],
-                "setting",
-            )
+        if f"{section}.{key}" not in fields:
+            everything = [*fields, *(doc.key for doc in documented())]
+            raise _unknown_key(name, _line_of(text, section, key), f"{section}.{key}", fields, everything)
 
 
-def _unknown_key(name: str, line: int, key: str, known: list[str], kind: str) -> OperatorError:
-    everything = [*known, *(doc.key for doc in documented())] if kind == "setting" else known
-    near = difflib.get_close_matches(key, everything, n=1, cutoff=0.6) or _same_last_word(key, everything)
-    hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}"
+def _unknown_key(name: str, line: int, key: str, here: list[str], everything: list[str]) -> OperatorError:
+    near = near_miss(key, everything)
     return OperatorError(
         "settings-unknown-key",
-        what=f"{name}:{line}: unknown {kind} `{key}`",
-        why=hint,
+        what=f"{name}:{line}: unknown {'setting' if '.' in key else 'section'} `{key}`",
+        why=f"did you mean `{near}`?" if near else f"known here: {', '.join(here)}",
         try_this="lockdown config show     (lists every setting)",
     )
+
+
+def near_miss(key: str, known: list[str]) -> str:
+    """The known name that was probably meant, or "" when none is near."""
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6) or _same_last_word(key, known)
+    return near[0] if near else ""
 
 
 def _same_last_word(key: str, known: list[str]) -> list[str]:
@@ -404,10 +422,22 @@ def _line_of(text: str, section: str, key: str) -> int:
 
 def _decode_special(kind: type, value: Any) -> Any:
     if kind is ByteSize:
-        return ByteSize(value) if isinstance(value, int) else ByteSize.parse(value)
+        return _octets(value) if isinstance(value, int) else ByteSize.parse(_text(value, "25 MiB"))
     if kind is Rate:
-        return Rate.parse(value)
+        return Rate.parse(_text(value, "500/h"))
     raise NotImplementedError(f"no setting is read as {kind.__name__}")
+
+
+def _octets(value: int) -> ByteSize:
+    if isinstance(value, bool) or value < 0:
+        raise ValueError(f'{show(value)} is not a size; write it like "25 MiB"')
+    return ByteSize(value)
+
+
+def _text(value: Any, example: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f'{value!r} is not a text with its unit; write it like "{example}"')
+    return value
 
 
 def _convert(merged: dict[str, dict[str, Any]], origins: Mapping[str, Origin]) -> Settings:
@@ -421,23 +451,28 @@ def _convert(merged: dict[str, dict[str, Any]], origins: Mapping[str, Origin]) -
     try:
         return msgspec.convert(prepared, Settings, dec_hook=_decode_special)
     except msgspec.ValidationError as error:
-        raise _wrong_value(_key_of(str(error)), str(error).partition(" - at")[0], origins) from None
+        key = _key_of(str(error))
+        raise _wrong_value(key, _in_our_words(key, str(error).partition(" - at")[0]), origins) from None
+
+
+def _in_our_words(key: str, complaint: str) -> str:
+    """msgspec speaks of arrays and ints; a range it says well enough."""
+    if "=" in complaint:
+        return complaint.replace("`", "").replace("Expected int", "it must be")
+    expected = next((doc for doc in documented() if doc.key == key), None)
+    return f"expected: {expected.type}, like {expected.default}" if expected else complaint
 
 
 def _prepare(key: str, value: Any, hint: Any, origins: Mapping[str, Origin]) -> Any:
     try:
         if hint is timedelta:
-            return parse_duration(value) if isinstance(value, str) else _refuse_number(value)
+            return parse_duration(_text(value, "5m"))
         if hint in (ByteSize, Rate):
             return _decode_special(hint, value)
     except (ValueError, TypeError) as error:
         raise _wrong_value(key, str(error), origins) from None
     # A single text where a list is meant is what people write: listen = "0.0.0.0:25".
     return [value] if isinstance(value, str) and hint == tuple[str, ...] else value
-
-
-def _refuse_number(value: Any) -> timedelta:
-    raise ValueError(f'{value!r} has no unit; write it like "5m"')
 
 
 def _key_of(message: str) -> str:
@@ -471,40 +506,57 @@ def upstreams(gateway: Gateway) -> tuple[str, ...]:
 
 
 def _check_meaning(settings: Settings, origins: Mapping[str, Origin]) -> None:
-    gateway, monitoring = settings.gateway, settings.monitoring
-    for listen in (*gateway.listen, settings.console.listen):
+    """What a type cannot say: each value is what the gateway will be able to use."""
+    for key, problem in (*_listeners(settings), *_routes(settings.gateway), *_domains(settings), *_networks(settings)):
+        raise _wrong_value(key, problem, origins)
+
+
+Problems = Iterator[tuple[str, str]]
+"""Settings that cannot be used: `(key, why)`."""
+
+
+def _listeners(settings: Settings) -> Problems:
+    listeners = [("gateway.listen", listen) for listen in settings.gateway.listen]
+    for key, listen in [*listeners, ("console.listen", settings.console.listen)]:
         if not _LISTEN.match(listen) or int(listen.rpartition(":")[2]) > 65535:
-            key = "console.listen" if listen == settings.console.listen else "gateway.listen"
-            raise _wrong_value(key, f'{listen!r} is not host:port, like "127.0.0.1:2525"', origins)
+            yield key, f'{listen!r} is not host:port, like "127.0.0.1:2525"'
+    if not listeners:
+        yield "gateway.listen", "there is no listener at all, so no message could ever arrive"
+
+
+def _routes(gateway: Gateway) -> Problems:
     for url in upstreams(gateway):
         if not _UPSTREAM.match(url):
-            raise _wrong_value(
-                "gateway.upstream",
-                f'{url!r} is not an upstream, like "smtp://10.0.0.5:25", "lmtp://127.0.0.1:24" or "maildir:mail"',
-                origins,
-            )
+            likely = '"smtp://10.0.0.5:25", "lmtp://127.0.0.1:24" or "maildir:mail"'
+            yield "gateway.upstream", f"{url!r} is not an upstream, like {likely}"
     if not upstreams(gateway):
-        raise _wrong_value(
-            "gateway.upstream", "there is no upstream at all, so no message could ever be accepted", origins
-        )
-    if gateway.outbound and not gateway.outbound.startswith(("smtp://", "smtp+starttls://")):
-        raise _wrong_value("gateway.outbound", f"{gateway.outbound!r} is not smtp://host:port", origins)
+        yield "gateway.upstream", "there is no upstream at all, so no message could ever be accepted"
+    if gateway.outbound and not (gateway.outbound.startswith("smtp") and _UPSTREAM.match(gateway.outbound)):
+        yield "gateway.outbound", f"{gateway.outbound!r} is not smtp://host:port"
+    if gateway.tls_key and not gateway.tls_certificate:
+        yield "gateway.tls_key", "it is a key without a certificate: gateway.tls_certificate is empty"
+
+
+def _domains(settings: Settings) -> Problems:
     for domain in settings.site.domains:
         if not _DOMAIN.match(domain):
-            raise _wrong_value(
-                "site.domains", f"{domain!r} is not a domain in lower case (IDN: its xn-- form)", origins
-            )
-    for key, networks in {
-        "gateway.trusted_networks": gateway.trusted_networks,
-        "monitoring.never_limit": monitoring.never_limit,
-        "monitoring.never_block": monitoring.never_block,
-    }.items():
-        for network in networks:
-            _check_network(key, network, origins)
+            yield "site.domains", f"{domain!r} is not a domain in lower case (IDN: its xn-- form)"
 
 
-def _check_network(key: str, network: str, origins: Mapping[str, Origin]) -> None:
+def _networks(settings: Settings) -> Problems:
+    lists = {
+        "gateway.trusted_networks": settings.gateway.trusted_networks,
+        "monitoring.never_limit": settings.monitoring.never_limit,
+        "monitoring.never_block": settings.monitoring.never_block,
+    }
+    for key, network in ((key, network) for key, networks in lists.items() for network in networks):
+        if why_not := _not_a_network(network):
+            yield key, f"{why_not}; write it like 192.0.2.0/24"
+
+
+def _not_a_network(network: str) -> str:
     try:
         ipaddress.ip_network(network)
     except ValueError as error:
-        raise _wrong_value(key, f"{error}; write it like 192.0.2.0/24", origins) from None
+        return str(error)
+    return ""

@@ -43,6 +43,15 @@ class Control:
     undo: str = "set the previous value again"
     references: tuple[str, ...] = ()
     waivable: bool = True
+    in_flight: bool = False
+    """Kept by a gate on mail in flight alone: an audit has nothing to read it from."""
+
+    def finding(
+        self, state: State, says: str, *evidence: Evidence, target: str = "this host", next_command: str = ""
+    ) -> Finding:
+        """How this control stands; where it does not hold, the fix is what to type unless a better line is given."""
+        mends = state in (State.WARN, State.FAIL)
+        return Finding(self.id, state, says, evidence, next_command or (self.fix if mends else ""), target)
 
 
 @dataclass(frozen=True, slots=True)

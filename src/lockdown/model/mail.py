@@ -8,6 +8,9 @@ from datetime import datetime
 from lockdown.model.unknown import Unknown
 from lockdown.smtp.address import Address
 
+AUTOMATIC = "lockdown"
+"""Who `Block.by` names when no person set the block. A person's block is an order; this one can be exempted from."""
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -96,7 +99,8 @@ class Mail:
     header_bytes: int
     hops: int
     """Received fields counted (RFC 5321 6.3)."""
-    longest_line: int
+    own_hops: int
+    """Received fields that this gateway itself has written."""
     structure: Structure | Unknown
     from_network: Repetition
     """From the client's prefix within the window."""

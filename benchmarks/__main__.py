@@ -1,0 +1,98 @@
+"""`python -m benchmarks [--quick] [NAME ...]`: measure, show, write.
+
+Exit code 1 when a message was lost or came twice, or when nothing could be measured. A missed target is said, not
+failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import big_message, idle, large, latency, machine, report, throughput
+from benchmarks.figures import Figure, LostMessages, NotMeasured, Unmeasurable
+from benchmarks.session import Measured, Setup
+
+Entry = Figure | NotMeasured
+Measurements = Mapping[str, Callable[[Setup], Measured]]
+MEASUREMENTS: Measurements = {
+    "throughput": throughput.measure,
+    "identity": throughput.identity,
+    "large": large.measure,
+    "latency": latency.measure,
+    "idle": idle.measure,
+    "big-message": big_message.measure,
+}
+_QUICK = {"rounds": 2, "leg_seconds": 0.4, "idle_connections": 1000, "latency_messages": 400}
+_FULL = {"rounds": 5, "leg_seconds": 1.5, "idle_connections": 5000, "latency_messages": 2000}
+
+
+def _arguments(given: Sequence[str], names: Iterable[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="script/bench", description="Measure the gateway against its limit and its peers."
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(names)}; nothing is all")
+    parser.add_argument("--quick", action="store_true", help="under a minute; the ratios wander more")
+    parser.add_argument("--rounds", type=int, help="rounds of alternating legs")
+    parser.add_argument("--out", type=Path, default=report.OUT, help="folder for the JSON")
+    chosen = parser.parse_args(given)
+    for name in chosen.names:
+        if name not in names:
+            parser.error(f"there is no measurement {name!r}; there are: {', '.join(names)}")
+    return chosen
+
+
+def _setup(chosen: argparse.Namespace, folder: Path) -> Setup:
+    sizes = _QUICK if chosen.quick else _FULL
+    return Setup(
+        folder=folder,
+        rounds=chosen.rounds or int(sizes["rounds"]),
+        leg_seconds=sizes["leg_seconds"],
+        idle_connections=int(sizes["idle_connections"]),
+        latency_messages=int(sizes["latency_messages"]),
+    )
+
+
+def _collect(name: str, taken: Measured, into: list[Entry], console: Console) -> bool:
+    """Take one measurement; whether mail was kept whole. What was measured before a loss stays."""
+    console.print(f"measuring: {name}", style="dim", highlight=False)
+    try:
+        into.extend(taken)
+    except Unmeasurable as reason:
+        into.append(NotMeasured(name, "all of it", str(reason)))
+    except LostMessages as loss:
+        console.print(f"MAIL WAS LOST: {loss}", style="bold red", markup=False, highlight=False)
+        into.append(NotMeasured(name, "the rest of it", f"stopped, mail was lost: {loss}"))
+        return False
+    return True
+
+
+def main(given: Sequence[str], measurements: Measurements = MEASUREMENTS) -> int:
+    """Run what is asked for."""
+    chosen = _arguments(given, measurements)
+    progress, console = Console(stderr=True), Console(width=None if sys.stdout.isatty() else 200)
+    machine.raise_file_limit()
+    measured: list[Entry] = []
+    taken_on, taken_at = machine.description(), datetime.now(UTC)
+    with tempfile.TemporaryDirectory(prefix="lockdown-bench-") as folder:
+        Path(folder).chmod(0o755)
+        setup = _setup(chosen, Path(folder))
+        names = chosen.names or list(measurements)
+        kept = [_collect(name, measurements[name](setup), measured, progress) for name in names]
+    report.show(measured, console)
+    written = report.write_json(measured, taken_on, taken_at, chosen.out)
+    console.print(f"written to {written}", markup=False, highlight=False)
+    return 0 if all(kept) and any(isinstance(entry, Figure) for entry in measured) else 1
+
+
+if __name__ == "__main__":
+    # Asked to end, we still end what we have started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,7 @@
+"""`python -m lockdown`: the same as the `lockdown` command."""
+
+import sys
+
+from lockdown.cli import main
+
+sys.exit(main())

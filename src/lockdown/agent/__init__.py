@@ -1,0 +1,1 @@
+"""The root process: few verbs, data and not commands, each bounded here whatever the asker believes."""

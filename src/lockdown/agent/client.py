@@ -1,0 +1,68 @@
+"""Ask the agent.
+
+Fails as: `Unknown(why)`: no agent, not allowed, no answer in time, an answer that cannot be read. Never raises.
+"""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import msgspec
+
+from lockdown.agent import verbs
+from lockdown.agent.wire import Gone, TooLong, receive_message, send_message, short_name
+from lockdown.model.snapshot import Snapshot
+from lockdown.model.unknown import Unknown
+
+SOCKET = "run/agent.sock"
+"""Below the state directory."""
+
+
+def ask(state: Path, request: verbs.Request, *, timeout: float = 10.0) -> verbs.Reply | Unknown:
+    """One request, one reply."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(timeout)
+            with short_name(state / SOCKET) as name:
+                connection.connect(name)
+            send_message(connection, verbs.encode(request))
+            reply: verbs.Reply = verbs.decode_reply(receive_message(connection, verbs.MOST_ANSWER_BYTES))
+            return reply
+    except (FileNotFoundError, ConnectionRefusedError):
+        return Unknown("no agent runs here")
+    except (Gone, ConnectionError):
+        return Unknown("the agent closed the connection: it may not know this user")
+    except TimeoutError:
+        return Unknown(f"no answer from the agent in {timeout:.0f} s")
+    except (OSError, msgspec.DecodeError, TooLong) as error:
+        return Unknown(f"the agent could not be asked: {error}")
+
+
+def status(state: Path, *, timeout: float = 5.0) -> verbs.Running | Unknown:
+    """Is the agent there?"""
+    match ask(state, verbs.Status(), timeout=timeout):
+        case verbs.Running() as running:
+            return running
+        case other:
+            return _unexpected(other)
+
+
+def snapshot(state: Path, *, timeout: float = 120.0) -> Snapshot | Unknown:
+    """This machine's readings as the agent, with its rights, sees them."""
+    match ask(state, verbs.TakeSnapshot(), timeout=timeout):
+        case verbs.Taken() as taken:
+            unknown = {source: Unknown(why) for source, why in taken.unknown.items()}
+            return Snapshot(taken.host, taken.taken_at, taken.version, {**taken.readings, **unknown})
+        case other:
+            return _unexpected(other)
+
+
+def _unexpected(reply: verbs.Reply | Unknown) -> Unknown:
+    match reply:
+        case Unknown():
+            return reply
+        case verbs.Refused(why=why):
+            return Unknown(f"the agent refused: {why}")
+        case _:
+            return Unknown(f"the agent answered something else: {type(reply).__name__}")

@@ -1,0 +1,79 @@
+"""`lockdown agent`: the verbs bound to this machine, the socket, and the end on SIGTERM.
+
+Fails as: `OperatorError` for a state directory that cannot be used or an agent that runs already.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from lockdown.agent.client import SOCKET
+from lockdown.agent.deeds import Deeds
+from lockdown.agent.server import Server, allowed_at
+from lockdown.config import Loaded, Settings
+from lockdown.engine.blocking import Protected, protected_networks
+from lockdown.engine.supervised import tell_ready
+from lockdown.host.read import take_snapshot
+from lockdown.model.snapshot import Snapshot
+from lockdown.state.layout import StateDirectory
+from lockdown.state.store import Store, open_store
+
+_COMMIT_SECONDS = 10.0
+_PROTECTED_FOR = timedelta(minutes=1)
+
+
+def run(loaded: Loaded) -> int:
+    """Answer until SIGTERM or SIGINT."""
+    directory = StateDirectory(Path(loaded.settings.state.directory)).prepare()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with closing(open_store(directory.path)) as store:
+        deeds = Deeds(
+            StoredBlocks(store), _remembered(loaded.settings), partial(_read_machine, loaded), datetime.now(UTC)
+        )
+        server = Server(directory.path / SOCKET, deeds.answer, allowed_at(directory.path))
+        print(f"agent    {directory.path / SOCKET}", flush=True)
+        tell_ready()
+        server.serve(stop)
+    return 0
+
+
+class StoredBlocks:
+    """The store's block list, each deed waited for: what the agent says is done is on the disk."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def block(self, network: str, why: str, until: datetime, by: str, now: datetime) -> None:
+        """Blocked and committed when this returns."""
+        self._store.block(network, why, until, by, now).result(_COMMIT_SECONDS)
+
+    def unblock(self, network: str, by: str, now: datetime) -> bool:
+        """Was it blocked?"""
+        return self._store.unblock(network, by, now).result(_COMMIT_SECONDS)
+
+
+def _read_machine(loaded: Loaded, postfix_config: str) -> Snapshot:
+    return take_snapshot(loaded, datetime.now(UTC), postfix_config=Path(postfix_config) if postfix_config else None)
+
+
+def _remembered(settings: Settings) -> Callable[[], tuple[Protected, ...]]:
+    """Own addresses change, but not with every block; a name in the settings is not resolved each time."""
+    known: tuple[Protected, ...] = ()
+    known_at = datetime.min.replace(tzinfo=UTC)
+
+    def protected() -> tuple[Protected, ...]:
+        nonlocal known, known_at
+        now = datetime.now(UTC)
+        if now - known_at > _PROTECTED_FOR:
+            known, known_at = protected_networks(settings), now
+        return known
+
+    return protected

@@ -1,0 +1,19 @@
+"""Item 4: limit the size of attachments."""
+
+from __future__ import annotations
+
+from lockdown.checklist.attachments.controls import CONTROLS
+from lockdown.model.card import Card
+
+CARD = Card(
+    number=4,
+    id="attachments",
+    title="Limit the size of attachments",
+    promise="Large mail gets through up to a stated size; the same sent again and again does not take the server down.",
+    controls=CONTROLS,
+    empty={
+        "enforce": "Lockdown does not change Postfix for you yet; each finding says what to type.",
+        "watch": "A bomb is stopped and logged by the gateway, but not turned into an alarm yet.",
+        "drill": "No harmless bomb is sent to prove it yet.",
+    },
+)

@@ -1,0 +1,44 @@
+"""Audit of item 4: are large messages bounded, do the limits along the way agree, and is repetition bounded too?
+
+Sizes are said twice: on the wire, and as attachments (base64 makes them 1.37 times as large).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lockdown.checklist.attachments.audit_gateway import GATEWAY_CONTROLS, audit_gateway
+from lockdown.checklist.attachments.audit_postfix import audit_postfix
+from lockdown.checklist.attachments.controls import CONTROLS
+from lockdown.config import Settings
+from lockdown.facts.gateway import gateway
+from lockdown.facts.mail_server import NoMailServer, mail_server
+from lockdown.facts.postfix import Postfix
+from lockdown.model.finding import Evidence, Finding, State
+from lockdown.model.snapshot import Snapshot
+from lockdown.model.unknown import Unknown
+
+POSTFIX_CONTROLS = tuple(control for control in CONTROLS if control not in GATEWAY_CONTROLS)
+
+
+def audit(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
+    """Every control of the item, for what is on the machine of the snapshot."""
+    own = gateway(snapshot)
+    if isinstance(own, Unknown):
+        says = f"The gateway's settings could not be read: {own.why}."
+        yield from (control.finding(State.UNKNOWN, says, target="gateway") for control in GATEWAY_CONTROLS)
+    else:
+        yield from audit_gateway(own, policy)
+    match mail_server(snapshot):
+        case Unknown(why):
+            yield from _not_told(State.UNKNOWN, f"{why}.")
+        case NoMailServer(says, evidence):
+            yield from _not_told(State.NOT_APPLICABLE, f"{says}.", evidence)
+        case Postfix() as server:
+            yield from audit_postfix(snapshot, server, own, policy)
+
+
+def _not_told(state: State, says: str, *evidence: Evidence) -> Iterator[Finding]:
+    mend = "lockdown audit     (as root)" if "denied" in says else "postfix check     (Postfix's own words on it)"
+    ask = mend if state is State.UNKNOWN else ""
+    return (control.finding(state, says, *evidence, target="postfix", next_command=ask) for control in POSTFIX_CONTROLS)

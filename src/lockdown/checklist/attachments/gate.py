@@ -1,0 +1,161 @@
+"""The e-mail bomb: one message that is too large for those behind, or many that are each small enough.
+
+Form over a limit is refused, or held for a person where it may be honest (parts, nesting, what could not be read).
+Repetition is answered to the flood alone: a network over its window is put off, and refused for good when it is far
+over; when a recipient's window is over, large mail and busy networks are put off while small mail from quiet networks
+still gets through. A message is never put off for its own octets: only for those that came before it.
+Trusted networks and `never_limit` are counted, never limited in repetition; form binds everybody.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from lockdown.config import Settings
+from lockdown.model.mail import Announced, Client, Mail, Repetition, Structure
+from lockdown.model.networks import networks
+from lockdown.model.units import ByteSize
+from lockdown.model.unknown import Unknown
+from lockdown.model.verdict import ACCEPT, Kind, Verdict, strictest
+
+MESSAGE_LIMIT = "attachments.gateway-message-limit"
+STRUCTURE = "attachments.gateway-structure"
+REPETITION = "attachments.gateway-repetition"
+
+BASE64_GROWTH = 1.37
+"""Octets on the wire for an octet of attachment: base64's 4/3 and its line ends."""
+SMALL_MESSAGE = 100 * 1024
+"""What still reaches a recipient who is being flooded: a letter, not a load."""
+QUIET_NETWORK = 3
+"""Messages within the window that a network with nothing to hide sends to us."""
+OWN_HOPS = 3
+"""So often may a message honestly pass the same gateway: a forward between two domains behind it, and back."""
+ABUSE_FACTOR = 4
+"""So many times over its window, a network is no longer in doubt: a 4xx would bring it back again and again."""
+
+
+def sender(announced: Announced, policy: Settings) -> Verdict:
+    """Judge a MAIL by the size that it declares (RFC 1870) and by what its network has sent before."""
+    limits, before, size = policy.attachments, announced.from_network, announced.size_bytes or 0
+    if size > policy.gateway.max_message:
+        return _too_large(size, "declared", policy)
+    if before.messages < limits.network_messages and before.size_bytes + size <= limits.network_bytes:
+        return ACCEPT
+    after = Repetition(before.messages + 1, before.size_bytes + size)
+    return _repeated(after, announced.client, policy)
+
+
+def message(mail: Mail, policy: Settings) -> Verdict:
+    """Judge a whole message by its measures and by what came before it."""
+    limits, structure = policy.attachments, mail.structure
+    # Hot path: one chain of comparisons says that nothing is over any limit.
+    if (
+        mail.size_bytes <= policy.gateway.max_message
+        and mail.header_bytes <= limits.max_header
+        and mail.hops <= limits.max_hops
+        and mail.own_hops <= OWN_HOPS
+        and type(structure) is Structure
+        and not structure.unread
+        and structure.parts <= limits.max_parts
+        and structure.nesting <= limits.max_nesting
+        and mail.from_network.messages <= limits.network_messages
+        and mail.from_network.size_bytes <= limits.network_bytes
+        and mail.to_recipient.messages <= limits.recipient_messages
+        and mail.to_recipient.size_bytes <= limits.recipient_bytes
+    ):
+        return ACCEPT
+    repetition = strictest([_repeated(mail.from_network, mail.client, policy), _flooded(mail, policy)])
+    return strictest([_form(mail, policy), _structure(structure, policy), repetition])
+
+
+def _form(mail: Mail, policy: Settings) -> Verdict:
+    limits = policy.attachments
+    if mail.size_bytes > policy.gateway.max_message:
+        return _too_large(mail.size_bytes, "sent", policy)
+    if mail.header_bytes > limits.max_header:
+        says = f"a header of {ByteSize(mail.header_bytes)}; the limit is {limits.max_header}"
+        return Verdict(Kind.REJECT, STRUCTURE, says, "Message header too large", 552, "3.4")
+    if mail.hops > limits.max_hops:
+        # RFC 5321 6.3: a large count of Received fields is how a loop is seen.
+        says = f"{mail.hops} Received fields; the limit is {limits.max_hops}, so this message loops"
+        return Verdict(Kind.REJECT, STRUCTURE, says, "Too many hops, this message loops", 554, "4.6")
+    if mail.own_hops > OWN_HOPS:
+        says = f"this gateway has passed it on {mail.own_hops} times already, so this message loops"
+        return Verdict(Kind.REJECT, STRUCTURE, says, "This message loops", 554, "4.6")
+    return ACCEPT
+
+
+def _too_large(size: int, how: str, policy: Settings) -> Verdict:
+    limit = policy.gateway.max_message
+    says = f"{ByteSize(size)} {how}; the limit is {limit}"
+    tells = (
+        f"Message too large: the limit is {_in_words(limit)}, "
+        f"about {_in_words(int(limit / BASE64_GROWTH))} of attachments; "
+        "send a link to the files, or several smaller messages"
+    )
+    return Verdict(Kind.REJECT, MESSAGE_LIMIT, says, tells, 552, "3.4")
+
+
+def _in_words(size: int) -> str:
+    """A size for the sender, rounded down, so that what is promised will pass."""
+    unit, name = (1024**2, "MB") if size >= 1024**2 else (1024, "kB")
+    return f"{size // unit} {name}"
+
+
+def _structure(structure: Structure | Unknown, policy: Settings) -> Verdict:
+    limits = policy.attachments
+    match structure:
+        case Unknown(why):
+            return _held(f"the structure could not be read: {why}")
+        case Structure(unread=why) if why:
+            return _held(f"the structure was not read to its end: {why}")
+        case Structure(parts=parts) if parts > limits.max_parts:
+            return _held(f"{parts} parts; the limit is {limits.max_parts}")
+        case Structure(nesting=nesting) if nesting > limits.max_nesting:
+            return _held(f"parts nested {nesting} deep; the limit is {limits.max_nesting}")
+        case Structure():
+            return ACCEPT
+        case _:
+            assert_never(structure)
+
+
+def _held(says: str) -> Verdict:
+    """Held, not refused: what is strange here may still be an honest message, and a person can tell."""
+    return Verdict(Kind.QUARANTINE, STRUCTURE, says, "Message held for review")
+
+
+def _repeated(network: Repetition, client: Client, policy: Settings) -> Verdict:
+    limits = policy.attachments
+    over = max(network.messages / limits.network_messages, _load(network, limits.network_bytes))
+    if over <= 1 or _is_exempt(client, policy):
+        return ACCEPT
+    limit = f"{limits.network_messages} messages, {limits.network_bytes}"
+    says = f"{client.prefix} has sent {_sum(network)}; its limit is {limit}"
+    if over > ABUSE_FACTOR:
+        return Verdict(Kind.REJECT, REPETITION, says, "Too much mail from your network", 550, "7.0")
+    return Verdict(Kind.DEFER, REPETITION, says, "Too much mail from your network, try again later", 452, "7.0")
+
+
+def _flooded(mail: Mail, policy: Settings) -> Verdict:
+    """Put off for ever, never refused: a flood of strangers is no fault of the one who is judged here."""
+    limits, received = policy.attachments, mail.to_recipient
+    over = max(received.messages / limits.recipient_messages, _load(received, limits.recipient_bytes))
+    of_the_flood = mail.size_bytes > SMALL_MESSAGE or mail.from_network.messages > QUIET_NETWORK
+    if over <= 1 or not of_the_flood or _is_exempt(mail.client, policy):
+        return ACCEPT
+    limit = f"{limits.recipient_messages} messages, {limits.recipient_bytes}"
+    says = f"a recipient has got {_sum(received)}; the limit is {limit}"
+    return Verdict(Kind.DEFER, REPETITION, says, "Too much mail for this recipient, try again later", 452, "7.0")
+
+
+def _load(sent: Repetition, limit: ByteSize) -> float:
+    """How full the window is with octets. One message alone is never too much: its size has its own limit."""
+    return sent.size_bytes / limit if sent.messages > 1 else 0.0
+
+
+def _sum(sent: Repetition) -> str:
+    return f"{sent.messages} messages, {ByteSize(sent.size_bytes)} within the window"
+
+
+def _is_exempt(client: Client, policy: Settings) -> bool:
+    return client.trusted or client.address in networks(policy.monitoring.never_limit)

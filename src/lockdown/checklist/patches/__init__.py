@@ -1,0 +1,18 @@
+"""Item 10: read security bulletins and apply patches."""
+
+from __future__ import annotations
+
+from lockdown.model.card import Card
+
+CARD = Card(
+    number=10,
+    id="patches",
+    title="Read security bulletins and apply patches",
+    promise="Fixes for the system and the mail software go in as soon as they are released.",
+    empty={
+        "audit": "Pending security updates are not judged yet.",
+        "enforce": "Lockdown installs no updates yet.",
+        "watch": "A new advisory for your software raises no alarm yet.",
+        "drill": "No update is rehearsed with a way back yet.",
+    },
+)

@@ -1,0 +1,19 @@
+"""Item 8: disable relaying."""
+
+from __future__ import annotations
+
+from lockdown.checklist.relaying.controls import CONTROLS
+from lockdown.model.card import Card
+
+CARD = Card(
+    number=8,
+    id="relaying",
+    title="Disable relaying",
+    promise="Nobody sends mail through you but your own users and machines; the gateway refuses every stranger.",
+    controls=CONTROLS,
+    empty={
+        "enforce": "Lockdown does not change Postfix for you yet; each finding says what to type.",
+        "watch": "Relay attempts are refused and logged, but not counted into an alarm yet.",
+        "drill": "No relay attempt from outside is made to prove it yet.",
+    },
+)

@@ -1,0 +1,296 @@
+"""What item 8 demands of a Postfix: each SMTP service is judged with its own overrides, as Postfix runs it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from lockdown.checklist.relaying.controls import (
+    MYNETWORKS,
+    NO_VRFY,
+    OPEN_TO_STRANGERS,
+    PASSWORDS_NEED_TLS,
+    RELAY_DOMAINS,
+    SENDER_ROUTING,
+    SENDERS_MATCH,
+    TAKES_OWN_MAIL,
+    UNKNOWN_RECIPIENT,
+)
+from lockdown.checklist.relaying.domain_lists import Matches, domain_lists
+from lockdown.checklist.relaying.trust import gateway_trust, mynetworks
+from lockdown.config import Settings
+from lockdown.facts.postfix import Postfix, Service
+from lockdown.facts.postfix_restrictions import LISTS, Outcome, Recipient, Walk, flat_elements, has_required, stranger
+from lockdown.facts.upstream import Here, Upstream
+from lockdown.model.finding import Control, Evidence, Finding, State
+from lockdown.model.snapshot import Snapshot
+
+PER_SERVICE = (
+    OPEN_TO_STRANGERS, MYNETWORKS, PASSWORDS_NEED_TLS, SENDERS_MATCH, SENDER_ROUTING, NO_VRFY, UNKNOWN_RECIPIENT,
+)  # fmt: skip
+
+
+def audit_postfix(
+    snapshot: Snapshot, server: Postfix, behind: Sequence[Upstream], policy: Settings
+) -> Iterator[Finding]:
+    """The findings on Postfix."""
+    services = server.smtp_services()
+    if not services:
+        evidence = Evidence(f"{server.config_directory}/master.cf", "no service runs smtpd")
+        for control in PER_SERVICE:
+            yield control.finding(State.NOT_APPLICABLE, "Postfix takes no mail over SMTP.", evidence, target="postfix")
+    for service in services:
+        yield _open_to_strangers(server, service)
+        yield mynetworks(snapshot, server, service)
+        yield _passwords(server, service)
+        yield _senders(server, service)
+        yield _routing(server, service, policy)
+        yield _vrfy(server, service)
+        yield _unknown_recipients(server, service)
+    yield gateway_trust(server, behind)
+    yield _relay_domains(server)
+    yield _own_mail(server, behind, policy)
+
+
+def target(service: Service) -> str:
+    """How a service is named on the screen."""
+    return f"postfix {service.label}"
+
+
+def _open_to_strangers(server: Postfix, service: Service) -> Finding:
+    found = stranger(server, service, Recipient.FOREIGN)
+    state, says = _relay_answer(server, service, found)
+    name, fix = _culprit(server, service, found)
+    evidence = server.evidence(name, service)
+    bad = state in (State.FAIL, State.WARN)
+    return OPEN_TO_STRANGERS.finding(
+        state, says, evidence, target=target(service), next_command=fix if bad else ""
+    )
+
+
+def _culprit(server: Postfix, service: Service, found: Walk) -> tuple[str, str]:
+    """The setting that decides, and what to type there."""
+    domains = domain_lists(server, service)
+    if found.outcome is Outcome.REJECTS and domains.matches_everything:
+        return domains.parameter, RELAY_DOMAINS.fix
+    if found.element == "permit_mynetworks":
+        return "mynetworks", server.setting_command("mynetworks", "127.0.0.0/8 [::1]/128", service)
+    rule = "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination"
+    return found.parameter, server.setting_command("smtpd_relay_restrictions", rule, service)
+
+
+def _relay_answer(server: Postfix, service: Service, found: Walk) -> tuple[State, str]:
+    if not server.is_reachable(service):
+        return State.PASS, "Strangers do not reach this service: it listens on this machine only."
+    if not has_required(server, service):
+        return State.PASS, "Nothing is relayed: Postfix refuses every recipient here, for want of a relay rule."
+    everything = domain_lists(server, service).matches_everything
+    because = f": {found.why}" if found.why else ""
+    match found.outcome:
+        case Outcome.REJECTS if everything and "unauth_destination" in found.element:
+            return State.FAIL, f"Anyone may relay: {everything}, so `{found.element}` refuses nobody."
+        case Outcome.REJECTS:
+            return State.PASS, f"Strangers are refused for foreign recipients, by `{found.element}`."
+        case Outcome.PERMITS:
+            return (
+                State.FAIL,
+                f"Anyone may relay: `{found.element}` in {found.parameter} lets strangers through{because}.",
+            )
+        case Outcome.FALLS_THROUGH:
+            return State.FAIL, f"Anyone may relay: nothing in {found.parameter} refuses foreign recipients."
+        case Outcome.DOUBTFUL:
+            return State.WARN, f"`{found.element}` decides before the relay rule in {found.parameter}{because}."
+        case Outcome.UNREAD:
+            return (
+                State.UNKNOWN,
+                f"`{found.element}` decides first in {found.parameter}, and could not be read{because}.",
+            )
+
+
+def _elements(server: Postfix, service: Service) -> Iterator[str]:
+    """The names of all restrictions that apply to a service."""
+    return (element.name for parameter in LISTS for element in flat_elements(server, service, parameter))
+
+
+def _passwords(server: Postfix, service: Service) -> Finding:
+    def says(state: State, text: str, *names: str) -> Finding:
+        evidence = [server.evidence(name, service) for name in names]
+        fix = server.setting_command("smtpd_tls_auth_only", "yes", service) if state is State.FAIL else ""
+        return PASSWORDS_NEED_TLS.finding(state, text, *evidence, target=target(service), next_command=fix)
+
+    if not server.is_on("smtpd_sasl_auth_enable", service):
+        return says(State.PASS, "No passwords are taken here: AUTH is off.", "smtpd_sasl_auth_enable")
+    if server.is_on("smtpd_tls_wrappermode", service):
+        return says(State.PASS, "Passwords are taken inside TLS from the first octet.", "smtpd_tls_wrappermode")
+    if server.value("smtpd_tls_security_level", service) == "encrypt" or server.is_on("smtpd_enforce_tls", service):
+        return says(State.PASS, "Nothing is taken here without TLS.", "smtpd_tls_security_level")
+    if server.is_on("smtpd_tls_auth_only", service):
+        return says(State.PASS, "AUTH is offered only after STARTTLS.", "smtpd_tls_auth_only")
+    if not server.is_reachable(service):
+        return says(State.PASS, "AUTH without TLS, but this machine alone can connect.", "smtpd_tls_auth_only")
+    text = "AUTH is offered in clear: passwords can be read on the way."
+    return says(State.FAIL, text, "smtpd_sasl_auth_enable", "smtpd_tls_auth_only")
+
+
+_MISMATCH = ("reject_sender_login_mismatch", "reject_authenticated_sender_login_mismatch")
+
+
+def _senders(server: Postfix, service: Service) -> Finding:
+    where = target(service)
+    if not server.is_on("smtpd_sasl_auth_enable", service):
+        evidence = server.evidence("smtpd_sasl_auth_enable", service)
+        return SENDERS_MATCH.finding(State.NOT_APPLICABLE, "Users do not log in here.", evidence, target=where)
+    evidence = server.evidence("smtpd_sender_login_maps", service)
+    if not server.value("smtpd_sender_login_maps", service):
+        says = "Any user may send as any other: Postfix is not told which addresses are whose."
+        return SENDERS_MATCH.finding(State.WARN, says, evidence, target=where)
+    if any(_asks_before_permitting(server, service, parameter) for parameter in LISTS):
+        says = "Users may use only the sender addresses that are theirs."
+        return SENDERS_MATCH.finding(State.PASS, says, evidence, target=where)
+    says = "Sender addresses are listed, but no restriction asks: any user may send as any other."
+    return SENDERS_MATCH.finding(State.WARN, says, server.evidence("smtpd_sender_restrictions", service), target=where)
+
+
+def _asks_before_permitting(server: Postfix, service: Service, parameter: str) -> bool:
+    """A mismatch rule works only where no permission ends its list before it."""
+    for element in flat_elements(server, service, parameter):
+        if element.name in _MISMATCH and not element.warns_only:
+            return True
+        if element.name in ("permit", "permit_sasl_authenticated"):
+            return False
+    return False
+
+
+def _routing(server: Postfix, service: Service, policy: Settings) -> Finding:
+    names = ("allow_untrusted_routing", "allow_percent_hack", "swap_bangpath")
+    if server.is_on(names[0], service):
+        says = "Strangers may write a route into an address, and Postfix follows it."
+        fix = server.setting_command(names[0], "no", service)
+        return SENDER_ROUTING.finding(
+            State.FAIL, says, server.evidence(names[0], service), target=target(service), next_command=fix
+        )
+    old_forms = [name for name in names[1:] if server.is_on(name, service)]
+    if old_forms and policy.site.profile == "strict":
+        says = "Old address forms (user%host, host!user) are rewritten; a server that trusts this one may follow them."
+        return SENDER_ROUTING.finding(
+            State.WARN, says, *(server.evidence(name, service) for name in old_forms), target=target(service)
+        )
+    says = "Routes written by strangers are refused."
+    return SENDER_ROUTING.finding(State.PASS, says, server.evidence(names[0], service), target=target(service))
+
+
+def _vrfy(server: Postfix, service: Service) -> Finding:
+    evidence = server.evidence("disable_vrfy_command", service)
+    if server.is_on("disable_vrfy_command", service):
+        return NO_VRFY.finding(State.PASS, "VRFY is off.", evidence, target=target(service))
+    if not _lets_strangers_in(server, service):
+        return NO_VRFY.finding(State.PASS, "VRFY answers no stranger.", evidence, target=target(service))
+    fix = server.setting_command("disable_vrfy_command", "yes", service)
+    says = "VRFY tells strangers which mailboxes exist."
+    return NO_VRFY.finding(State.WARN, says, evidence, target=target(service), next_command=fix)
+
+
+def _lets_strangers_in(server: Postfix, service: Service) -> bool:
+    """Whether a stranger gets as far as a recipient of ours; submission services refuse him before."""
+    return server.is_reachable(service) and stranger(server, service, Recipient.OWN).outcome is not Outcome.REJECTS
+
+
+def _unknown_recipients(server: Postfix, service: Service) -> Finding:
+    state, says, name, fix = _recipient_answer(server, service)
+    evidence = server.evidence(name, service)
+    return UNKNOWN_RECIPIENT.finding(state, says, evidence, target=target(service), next_command=fix)
+
+
+def _recipient_answer(server: Postfix, service: Service) -> tuple[State, str, str, str]:
+    """How it stands, in words, by which setting, and what to type."""
+    asked = set(_elements(server, service))
+    if not _lets_strangers_in(server, service):
+        return State.PASS, "Strangers leave no mail here, for whomever.", "smtpd_client_restrictions", ""
+    if "reject_unverified_recipient" in asked:
+        return State.PASS, "Each recipient is verified before it is accepted.", "smtpd_recipient_restrictions", ""
+    if "reject_unlisted_recipient" not in asked and not server.is_on("smtpd_reject_unlisted_recipient", service):
+        says = "Unknown recipients are accepted, and bounced to whoever was named as sender."
+        fix = server.setting_command("smtpd_reject_unlisted_recipient", "yes", service)
+        return State.FAIL, says, "smtpd_reject_unlisted_recipient", fix
+    if not server.value("local_recipient_maps", service) and server.value("mydestination", service):
+        says = "Postfix is told not to know its local users: mail to any name is accepted, then bounced."
+        return State.FAIL, says, "local_recipient_maps", server.default_command("local_recipient_maps")
+    if _relays_for_unlisted(server, service):
+        says = "Any name in a relay domain is accepted, and bounced when the server behind refuses it."
+        fix = "set relay_recipient_maps, or add reject_unverified_recipient to smtpd_recipient_restrictions"
+        return State.WARN, says, "relay_recipient_maps", fix
+    return State.PASS, "Unknown recipients are refused.", "smtpd_reject_unlisted_recipient", ""
+
+
+def _relays_for_unlisted(server: Postfix, service: Service) -> bool:
+    """Domains of mydestination are judged as local ones, though old defaults list them in relay_domains again."""
+    own = set(re.split(r"[\s,]+", server.value("mydestination", service)))
+    relayed = set(re.split(r"[\s,]+", server.value("relay_domains", service))) - own - {""}
+    return bool(relayed) and not server.value("relay_recipient_maps", service)
+
+
+def _relay_domains(server: Postfix) -> Finding:
+    found: Matches = domain_lists(server, None)
+    if found.matches_everything:
+        name = found.parameter
+        says = f"Foreign domains count as yours: {found.matches_everything}."
+        return RELAY_DOMAINS.finding(State.FAIL, says, server.evidence(name), target="postfix")
+    if found.unread:
+        says = f"Which domains count as yours could not be read: {found.unread}."
+        return RELAY_DOMAINS.finding(State.UNKNOWN, says, server.evidence(found.parameter), target="postfix")
+    says = "Every domain that counts as yours is listed by name."
+    return RELAY_DOMAINS.finding(
+        State.PASS, says, server.evidence("mydestination"), server.evidence("relay_domains"), target="postfix"
+    )
+
+
+def _own_mail(server: Postfix, behind: Sequence[Upstream], policy: Settings) -> Finding:
+    service, port = _service_for_own_mail(server, behind, policy)
+    broken = next((other for other in server.smtp_services() if not has_required(server, other)), None)
+    if broken:
+        says = (
+            "Postfix answers 451 to every recipient: neither the relay nor the recipient list has a rule that refuses."
+        )
+        fix = server.setting_command("smtpd_relay_restrictions", "permit_mynetworks, reject_unauth_destination", broken)
+        evidence = server.evidence("smtpd_relay_restrictions", broken)
+        return TAKES_OWN_MAIL.finding(State.FAIL, says, evidence, target=target(broken), next_command=fix)
+    if port is None:
+        says = f"site.role is {policy.site.role}, and the gateway does not lead here: strangers need not get in."
+        return TAKES_OWN_MAIL.finding(State.NOT_APPLICABLE, says, target="postfix")
+    if service is None:
+        says = f"Mail should come in on port {port}, and no service of Postfix answers there."
+        evidence = Evidence(f"{server.config_directory}/master.cf", f"no smtpd on port {port}")
+        return TAKES_OWN_MAIL.finding(State.FAIL, says, evidence, target="postfix", next_command="postconf -M")
+    return _lets_in(server, service, policy)
+
+
+def _service_for_own_mail(
+    server: Postfix, behind: Sequence[Upstream], policy: Settings
+) -> tuple[Service | None, int | None]:
+    """The service that must let mail in, and its port; no port where this Postfix need not."""
+    here = next((upstream for upstream in behind if isinstance(upstream, Here)), None)
+    if here:
+        return server.service_on_port(here.port), here.port
+    return (server.service_on_port(25), 25) if policy.site.role in ("mx", "all-in-one") else (None, None)
+
+
+def _lets_in(server: Postfix, service: Service, policy: Settings) -> Finding:
+    def says(control: Control, state: State, text: str, evidence: Evidence) -> Finding:
+        return control.finding(state, text, evidence, target=target(service))
+
+    if policy.site.role in ("mx", "all-in-one") and not server.is_reachable(service):
+        text = f"site.role is {policy.site.role}, but Postfix listens on this machine only: no mail can come in."
+        return says(TAKES_OWN_MAIL, State.FAIL, text, server.evidence("inet_interfaces", service))
+    found = stranger(server, service, Recipient.OWN)
+    evidence = server.evidence(found.parameter, service)
+    if found.outcome is Outcome.REJECTS:
+        text = f"All mail from outside is refused: `{found.element}` in {found.parameter} stands before any permission."
+        return says(TAKES_OWN_MAIL, State.FAIL, text, evidence)
+    if found.outcome is Outcome.UNREAD:
+        return says(
+            TAKES_OWN_MAIL,
+            State.UNKNOWN,
+            f"`{found.element}` in {found.parameter} could not be read: {found.why}.",
+            evidence,
+        )
+    return says(TAKES_OWN_MAIL, State.PASS, "Nothing refuses all mail from outside.", evidence)

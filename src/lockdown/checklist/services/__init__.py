@@ -1,0 +1,18 @@
+"""Item 6: disable all unnecessary services."""
+
+from __future__ import annotations
+
+from lockdown.model.card import Card
+
+CARD = Card(
+    number=6,
+    id="services",
+    title="Disable all unnecessary services",
+    promise="Only what the mail server needs is listening; everything else is closed before it is exploited.",
+    empty={
+        "audit": "What listens on this machine is recorded in snapshots, but not judged yet.",
+        "enforce": "Lockdown turns no services off yet.",
+        "watch": "A new listener raises no alarm yet.",
+        "drill": "No service is tried from outside yet.",
+    },
+)

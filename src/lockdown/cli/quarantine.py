@@ -1,0 +1,201 @@
+"""`lockdown quarantine`: messages held for a person: look at them, let them go on, or remove them.
+
+Fails as: exit 1 when a message is not there or was not taken by the server behind, with the reason; it is then still
+held. Doing a thing twice is not an error and does nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, assert_never
+
+import click
+
+from lockdown.cli.options import common_options, operator_name, print_json, print_table, printable
+from lockdown.config import Settings
+from lockdown.engine.release import Already, NotReleased, Released, Removed, delete, release
+from lockdown.engine.settings_files import load_settings
+from lockdown.model.held import HeldMessage, HeldState
+from lockdown.model.units import ByteSize
+from lockdown.state.layout import StateDirectory
+from lockdown.state.spool import Spool
+from lockdown.state.store import Store, open_store
+
+_HEADER_BYTES = 64 * 1024
+_BODY_LINES = 20
+
+
+@click.group(name="quarantine", epilog="Example:  lockdown quarantine list     then:  lockdown quarantine show ID")
+def command() -> None:
+    """Messages held for a person: list, show, release, delete."""
+
+
+@command.command("list", epilog="Example:  lockdown quarantine list --all")
+@click.option("--all", "everything", is_flag=True, help="Also those released or deleted.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="The newest so many.")
+@common_options
+def list_held(everything: bool, limit: int, config: Path | None, as_json: bool) -> None:
+    """What is held, the newest first; and when it will be removed by age."""
+    settings = load_settings(config).settings
+    with _open(settings) as (store, _):
+        states = tuple(HeldState) if everything else (HeldState.HELD, HeldState.BYTES_MISSING)
+        messages = store.held(limit=limit, states=states)
+        totals = store.quarantine_totals()
+    if as_json:
+        print_json(
+            "quarantine-list", held=totals.messages, messages=[_fields(message, settings) for message in messages]
+        )
+        return
+    if messages:
+        rows = [_row(message, settings) for message in messages]
+        print_table(rows, ("id", "since (UTC)", "removed", "size", "from", "to", "why"))
+    shown = f", {len(messages)} shown" if totals.messages > len(messages) else ""
+    click.echo(f"{totals.messages} held, {ByteSize(totals.size_bytes)}{shown}")
+
+
+def _row(message: HeldMessage, settings: Settings) -> tuple[str, ...]:
+    ends = f"{message.at + settings.quarantine.keep:%m-%d}" if message.state is HeldState.HELD else message.state
+    sender = message.sender or "<>"
+    recipients = ", ".join(message.recipients)
+    return (message.id, f"{message.at:%m-%d %H:%M}", ends, _size(message), sender, recipients, message.says)
+
+
+def _size(message: HeldMessage) -> str:
+    return str(ByteSize(message.size_bytes))
+
+
+@command.command("show", epilog="Example:  lockdown quarantine show ID --raw > message.eml")
+@click.argument("id")
+@click.option("--raw", is_flag=True, help="The message itself, every octet, and nothing else.")
+@common_options
+def show(id: str, raw: bool, config: Path | None, as_json: bool) -> int:
+    """Why a message is held, its header and the beginning of its text."""
+    settings = load_settings(config).settings
+    with _open(settings) as (store, spool):
+        message = store.held_message(id)
+        if message is None:
+            return _told(NotReleased(f"no message {id} was ever held", "lockdown quarantine list"), id, as_json)
+        if raw:
+            return _print_raw(spool, message)
+        if as_json:
+            print_json("quarantine-show", **_fields(message, settings))
+        else:
+            _print_message(message, settings, spool)
+    return 0
+
+
+def _print_raw(spool: Spool, message: HeldMessage) -> int:
+    with spool.open(message.id) as file:
+        while piece := file.read(1 << 20):
+            sys.stdout.buffer.write(piece)
+    return 0
+
+
+def _print_message(message: HeldMessage, settings: Settings, spool: Spool) -> None:
+    told = {
+        "id": message.id,
+        "state": f"{message.state}{_changed(message)}",
+        "held": f"{message.at:%F %T}Z, removed by age {message.at + settings.quarantine.keep:%F}",
+        "why": f"{message.says} ({message.control})",
+        "client": f"{message.client}, calls itself {message.helo}",
+        "from": message.sender or "<>",
+        "to": ", ".join(message.recipients),
+        "size": f"{_size(message)}, sha256 {message.sha256}",
+    }
+    for name, value in told.items():
+        click.echo(f"{name:<8}{printable(value)}")
+    if message.state is HeldState.HELD:
+        with spool.open(message.id) as file:
+            _print_beginning(file)
+        click.echo(f"\ntype: lockdown quarantine release {message.id}     or: delete {message.id}")
+
+
+def _changed(message: HeldMessage) -> str:
+    return f" by {message.changed_by} at {message.changed_at:%F %T}Z" if message.changed_at else ""
+
+
+def _print_beginning(file: BinaryIO) -> None:
+    lines = file.read(_HEADER_BYTES).decode("utf-8", "replace").splitlines()
+    end = lines.index("") if "" in lines else len(lines)
+    click.echo()
+    for line in lines[: end + _BODY_LINES]:
+        click.echo(f"  | {printable(line)}")
+    if len(lines) > end + _BODY_LINES:
+        click.echo("  | … (all of it: --raw)")
+
+
+@command.command("release", epilog="Example:  lockdown quarantine release ID")
+@click.argument("ids", metavar="ID…", nargs=-1, required=True)
+@common_options
+def release_held(ids: tuple[str, ...], config: Path | None, as_json: bool) -> int:
+    """Let messages go on to the server behind. Marked as released only when it has said 250."""
+    settings = load_settings(config).settings
+    with _open(settings) as (store, spool):
+        return max(
+            _told(release(settings, store, spool, id, operator_name(), datetime.now(UTC)), id, as_json) for id in ids
+        )
+
+
+@command.command("delete", epilog="Example:  lockdown quarantine delete ID")
+@click.argument("ids", metavar="ID…", nargs=-1, required=True)
+@common_options
+def delete_held(ids: tuple[str, ...], config: Path | None, as_json: bool) -> int:
+    """Remove messages. There is no way back."""
+    with _open(load_settings(config).settings) as (store, spool):
+        return max(_told(delete(store, spool, id, operator_name(), datetime.now(UTC)), id, as_json) for id in ids)
+
+
+@contextmanager
+def _open(settings: Settings) -> Iterator[tuple[Store, Spool]]:
+    directory = StateDirectory(Path(settings.state.directory)).prepare()
+    with closing(open_store(directory.path)) as store:
+        yield store, Spool(directory.quarantine)
+
+
+def _told(outcome: Released | Removed | Already | NotReleased, id: str, as_json: bool) -> int:
+    word, lines = _in_words(outcome, id)
+    if as_json:
+        print_json("quarantine-deed", id=id, outcome=word, says=lines)
+    else:
+        for line in lines:
+            click.echo(printable(line), err=isinstance(outcome, NotReleased))
+    return 1 if isinstance(outcome, NotReleased) else 0
+
+
+def _in_words(outcome: Released | Removed | Already | NotReleased, id: str) -> tuple[str, list[str]]:
+    match outcome:
+        case Released(where, says, refused):
+            lines = [f"{id} is released to {where}: {says}"]
+            return "released", lines + [f"  but not for {name}: {reply}" for name, reply in refused]
+        case Removed():
+            return "deleted", [f"{id} is deleted"]
+        case Already(message):
+            return "already", [f"{id} was {message.state} already{_changed(message)}; nothing was done"]
+        case NotReleased(why, try_this):
+            return "not-done", [f"{id}: nothing was done", f"  why: {why}", f"  try: {try_this}"]
+        case _:
+            assert_never(outcome)
+
+
+def _fields(message: HeldMessage, settings: Settings) -> dict[str, object]:
+    return {
+        "id": message.id,
+        "state": message.state.value,
+        "at": message.at.isoformat(),
+        "removed_at": (message.at + settings.quarantine.keep).isoformat(),
+        "client": message.client,
+        "helo": message.helo,
+        "sender": message.sender,
+        "recipients": list(message.recipients),
+        "subject": message.subject,
+        "control": message.control,
+        "says": message.says,
+        "size_bytes": message.size_bytes,
+        "sha256": message.sha256,
+        "changed_at": message.changed_at.isoformat() if message.changed_at else None,
+        "changed_by": message.changed_by,
+    }

@@ -1,0 +1,290 @@
+"""What the first page says, as values: no I/O, no clock. The template only lays it out.
+
+What could not be read is `Unknown(why)` and is shown as such; it never looks like health.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lockdown.config import Settings, upstreams
+from lockdown.engine.answering import Processes
+from lockdown.model.card import Card
+from lockdown.model.finding import Finding, State
+from lockdown.model.held import HeldMessage, QuarantineTotals
+from lockdown.model.mail import Block
+from lockdown.model.record import Audit
+from lockdown.model.units import ByteSize
+from lockdown.model.unknown import Unknown
+
+_GRAVEST_FIRST = (State.FAIL, State.UNKNOWN, State.WARN, State.WAIVED, State.PASS, State.NOT_APPLICABLE)
+NOT_JUDGED = "not judged"
+WORDS: Mapping[str, str] = {
+    State.FAIL: "fails",
+    State.UNKNOWN: "could not tell",
+    State.WARN: "warning",
+    State.WAIVED: "waived",
+    State.PASS: "holds",
+    State.NOT_APPLICABLE: "not applicable",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that the page is made of, as gathered at one moment."""
+
+    host: str
+    now: datetime
+    settings: Settings
+    cards: Sequence[Card]
+    audit: Audit | Unknown
+    audited: frozenset[str]
+    """Ids of the items that have an audit at all."""
+    counts: Mapping[str, int] | Unknown
+    """Transactions of today by what became of them."""
+    running: Processes | Unknown
+    upstreams_up: Mapping[str, bool] | Unknown
+    held: QuarantineTotals | Unknown
+    held_newest: Sequence[HeldMessage]
+    blocks: Sequence[Block] | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One of the thirteen as the page shows it; `tone` is the class that colours it."""
+
+    number: int
+    title: str
+    promise: str
+    tone: str
+    word: str
+    says: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One number and what it counts."""
+
+    value: str
+    label: str
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Something to be done, and what to type for it."""
+
+    says: str
+    type_this: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of a table: its cells, as text."""
+
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The first page."""
+
+    host: str
+    tone: str
+    headline: str
+    tasks: tuple[Task, ...]
+    tiles: tuple[Tile, ...]
+    routes: tuple[Row, ...]
+    items: tuple[Item, ...]
+    held: tuple[Row, ...]
+    blocks: tuple[Row, ...]
+    unread: tuple[str, ...]
+    audited: str
+    now: str
+
+
+def build(facts: Facts) -> Page:
+    """Lay the facts out."""
+    items = tuple(_item(card, facts) for card in facts.cards)
+    tasks = tuple(_tasks(items))
+    return Page(
+        host=facts.host,
+        tone=_tone_of_all(items),
+        headline=_headline(items),
+        tasks=tasks[:3],
+        tiles=tuple(_tiles(facts)),
+        routes=tuple(_routes(facts)),
+        items=items,
+        held=tuple(_held_row(message) for message in facts.held_newest),
+        blocks=tuple(_block_row(block, facts.now) for block in _known(facts.blocks)),
+        unread=tuple(_unread(facts)),
+        audited=_audited(facts),
+        now=f"{facts.now:%Y-%m-%d %H:%M:%S} UTC",
+    )
+
+
+def _item(card: Card, facts: Facts) -> Item:
+    findings = _findings_of(card, facts)
+    if card.id not in facts.audited:
+        return _as_item(card, NOT_JUDGED, card.empty.get("audit", "Nothing is judged here yet."), ())
+    if not findings:
+        why = facts.audit.why if isinstance(facts.audit, Unknown) else "the last audit says nothing of it"
+        return _as_item(card, State.UNKNOWN, why[:1].upper() + why[1:] + ".", ())
+    worst = findings[0]
+    return _as_item(card, worst.state, _item_says(findings), findings)
+
+
+def _as_item(card: Card, state: str, says: str, findings: tuple[Finding, ...]) -> Item:
+    return Item(card.number, card.title, card.promise, _tone(state), WORDS.get(state, state), says, findings)
+
+
+def _tone(state: str) -> str:
+    """The word for the style sheet."""
+    return state.replace("/", "").replace(" ", "-")
+
+
+def _findings_of(card: Card, facts: Facts) -> tuple[Finding, ...]:
+    if isinstance(facts.audit, Unknown):
+        return ()
+    mine = [finding for finding in facts.audit.findings if finding.control.partition(".")[0] == card.id]
+    return tuple(sorted(mine, key=lambda finding: _GRAVEST_FIRST.index(finding.state)))
+
+
+def _item_says(findings: Sequence[Finding]) -> str:
+    worst = findings[0]
+    if worst.state in (State.PASS, State.NOT_APPLICABLE):
+        held = sum(finding.state is State.PASS for finding in findings)
+        return f"All {held} controls hold." if held > 1 else worst.says
+    alike = sum(finding.state is worst.state for finding in findings) - 1
+    return worst.says + (f" And {alike} more." if alike else "")
+
+
+def _tasks(items: Sequence[Item]) -> list[Task]:
+    """What to do first: what fails, in the order of the checklist."""
+    failing = [finding for item in items for finding in item.findings if finding.state is State.FAIL]
+    return [Task(finding.says, finding.next_command) for finding in failing]
+
+
+def _tone_of_all(items: Sequence[Item]) -> str:
+    tones = {item.tone for item in items}
+    return next((tone for tone in ("fail", "unknown", "warn") if tone in tones), "pass")
+
+
+def _headline(items: Sequence[Item]) -> str:
+    counts = Counter(item.tone for item in items)
+    judged = len(items) - counts[_tone(NOT_JUDGED)]
+    parts = [f"{counts[tone]} {words}" for tone, words in _COUNTED.items() if counts[tone]]
+    return f"{judged} of {len(items)} items are judged" + (": " + ", ".join(parts) if parts else "") + "."
+
+
+_COUNTED = {
+    "fail": "failing",
+    "unknown": "not to be told",
+    "warn": "with a warning",
+    "waived": "waived",
+    "pass": "holding",
+}
+
+
+def _tiles(facts: Facts) -> list[Tile]:
+    tiles = [_count_tile(facts.counts, kinds, label) for label, kinds in _TODAY.items()]
+    match facts.held:
+        case Unknown():
+            tiles.append(Tile("?", "held now", "unknown"))
+        case QuarantineTotals(messages, size, _):
+            label = f"held now, {ByteSize(size)}" if messages else "held now"
+            tiles.append(Tile(f"{messages:,}", label, "warn" if messages else ""))
+    match facts.blocks:
+        case Unknown():
+            tiles.append(Tile("?", "networks blocked", "unknown"))
+        case blocks:
+            tiles.append(Tile(f"{len(blocks):,}", "networks blocked", "warn" if blocks else ""))
+    return tiles
+
+
+_TODAY = {
+    "accepted today": ("accepted", "replayed"),
+    "refused today": ("rejected", "turned-away"),
+    "deferred today": ("deferred", "unknown-outcome"),
+    "held today": ("quarantined",),
+}
+
+
+def _count_tile(counts: Mapping[str, int] | Unknown, kinds: tuple[str, ...], label: str) -> Tile:
+    if isinstance(counts, Unknown):
+        return Tile("?", label, "unknown")
+    return Tile(f"{sum(counts.get(kind, 0) for kind in kinds):,}", label)
+
+
+def _routes(facts: Facts) -> list[Row]:
+    gateway = facts.settings.gateway
+    rows = [Row(("listens on", ", ".join(gateway.listen), _gateway_health(facts.running)))]
+    rows.append(Row(("accepts mail for", ", ".join(facts.settings.site.domains) or "nobody", "")))
+    rows += [Row(("hands it to", url, _health_of(url, facts.upstreams_up))) for url in upstreams(gateway)]
+    rows.append(Row(("outward mail", gateway.outbound or "none", "")))
+    return rows
+
+
+def _gateway_health(running: Processes | Unknown) -> str:
+    match running:
+        case Unknown():
+            return "unknown"
+        case Processes((), _):
+            return "down"
+        case Processes(_, ()):
+            return "up"
+        case Processes(_, dead):
+            return f"{len(dead)} workers down"
+
+
+def _health_of(url: str, health: Mapping[str, bool] | Unknown) -> str:
+    if isinstance(health, Unknown) or url not in health:
+        return "unknown"
+    return "up" if health[url] else "down"
+
+
+def _held_row(message: HeldMessage) -> Row:
+    sender = message.sender or "<>"
+    return Row((message.id, f"{message.at:%m-%d %H:%M}", sender, ", ".join(message.recipients), message.says))
+
+
+def _block_row(block: Block, now: datetime) -> Row:
+    return Row((block.network, block.why, left(block.until, now), block.by))
+
+
+def left(until: datetime | None, now: datetime) -> str:
+    """How long still, in one unit."""
+    if until is None:
+        return "until removed"
+    remaining = max(until - now, timedelta(0))
+    for seconds, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if remaining >= timedelta(seconds=2 * seconds):
+            return f"{remaining // timedelta(seconds=seconds)} {unit}"
+    return f"{remaining // timedelta(seconds=1)} s"
+
+
+def _known(blocks: Sequence[Block] | Unknown) -> Sequence[Block]:
+    return () if isinstance(blocks, Unknown) else blocks
+
+
+def _unread(facts: Facts) -> list[str]:
+    """What could not be read, said once and plainly."""
+    parts = {
+        "the audit": facts.audit,
+        "the gateway": facts.running,
+        "today's counts": facts.counts,
+        "the quarantine": facts.held,
+        "the block list": facts.blocks,
+        "the upstream's health": facts.upstreams_up,
+    }
+    return [f"{name}: {part.why}" for name, part in parts.items() if isinstance(part, Unknown)]
+
+
+def _audited(facts: Facts) -> str:
+    if isinstance(facts.audit, Unknown):
+        return "not audited yet"
+    return f"audited {facts.audit.taken_at:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,184 @@
+"""Run every room's audit over one snapshot: what each item of the checklist says of the machine.
+
+No control is ever silent: one that was declared and got no finding is UNKNOWN, and so are the controls of a room that
+breaks. Items that this version does not judge say so in a sentence of their own.
+
+Fails as: findings that are UNKNOWN. Never raises for a machine, however it is set up.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol, TypeAlias
+
+from lockdown.checklist import CHECKLIST, Room
+from lockdown.config import Settings
+from lockdown.model.card import Card
+from lockdown.model.finding import Control, Finding, Severity, State
+from lockdown.model.snapshot import Snapshot
+
+HOLDS, FINDINGS, NOT_TOLD = 0, 1, 3
+"""Exit codes of an audit; 2 is for usage and settings."""
+
+Audit: TypeAlias = Callable[[Snapshot, Settings], Iterable[Finding]]
+
+
+class Waiver(Protocol):
+    """A failure that somebody answers for, until a day. An empty target is every target."""
+
+    @property
+    def control(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def owner(self) -> str: ...
+    @property
+    def until(self) -> datetime: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ItemReport:
+    """One item: its card, and its findings; `not_judged` says in a sentence that there are none yet."""
+
+    card: Card
+    findings: tuple[Finding, ...]
+    not_judged: str = ""
+
+    @property
+    def state(self) -> State | None:
+        """The worst of its findings; None for an item that is not judged."""
+        return max((finding.state for finding in self.findings), key=_RANK.__getitem__, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an audit found, item by item, in the order of the checklist."""
+
+    host: str
+    taken_at: datetime
+    version: str
+    items: tuple[ItemReport, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return tuple(finding for item in self.items for finding in item.findings)
+
+    def counts(self) -> Counter[State]:
+        """How many findings stand how."""
+        return Counter(finding.state for finding in self.findings)
+
+    def exit_code(self, fail_on: State = State.FAIL, asked: Collection[str] = ()) -> int:
+        """0 all holds; 1 something is at or above `fail_on`; 3 nothing failed, yet not everything could be told.
+
+        An item that was asked for by name and is not judged could not be told either.
+        """
+        counts = self.counts()
+        if counts[State.FAIL] or (fail_on is State.WARN and counts[State.WARN]):
+            return FINDINGS
+        unjudged = any(item.not_judged for item in self.items if item.card.id in asked)
+        return NOT_TOLD if counts[State.UNKNOWN] or unjudged else HOLDS
+
+    def urgent(self, most: int = 3) -> tuple[Finding, ...]:
+        """What to do first: failures, then what could not be told, then warnings; the severest first, nothing twice."""
+        severities = {
+            control.id: list(Severity).index(control.severity) for item in self.items for control in item.card.controls
+        }
+        order = (State.FAIL, State.UNKNOWN, State.WARN)
+        bad = [finding for finding in self.findings if finding.state in order]
+        bad.sort(key=lambda finding: (order.index(finding.state), severities[finding.control]))
+        chosen: list[Finding] = []
+        for finding in bad:
+            if not any(finding.control == other.control or finding.says == other.says for other in chosen):
+                chosen.append(finding)
+        return tuple(chosen[:most])
+
+
+_RANK = {
+    State.NOT_APPLICABLE: 0,
+    State.PASS: 1,
+    State.WAIVED: 2,
+    State.UNKNOWN: 3,
+    State.WARN: 4,
+    State.FAIL: 5,
+}
+
+
+def audit(
+    snapshot: Snapshot,
+    policy: Settings,
+    now: datetime,
+    *,
+    items: Collection[str] = (),
+    waivers: Iterable[Waiver] = (),
+    checklist: Iterable[Room] = CHECKLIST,
+) -> Report:
+    """Judge a snapshot; `items` are ids of the checklist, none meaning all."""
+    rooms = [room for room in checklist if not items or room.CARD.id in items]
+    kept = tuple(waivers)
+    reports = tuple(_item(room, snapshot, policy, kept, now) for room in rooms)
+    return Report(snapshot.host, snapshot.taken_at, snapshot.version, reports)
+
+
+def _item(room: Room, snapshot: Snapshot, policy: Settings, waivers: Collection[Waiver], now: datetime) -> ItemReport:
+    card = room.CARD
+    if "audit" in card.empty:
+        return ItemReport(card, (), card.empty["audit"])
+    found = tuple(_findings(room, snapshot, policy))
+    return ItemReport(card, tuple(_waived(finding, card, waivers, now) for finding in found))
+
+
+def _findings(room: Room, snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
+    """What the room says, and UNKNOWN for each control that it is silent about."""
+    found: list[Finding] = []
+    why = "the audit gave no answer for it; this is a fault of Lockdown"
+    try:
+        judge: Audit = importlib.import_module(f"{room.__name__}.audit").audit
+        for finding in judge(snapshot, policy):
+            found.append(finding)
+    except Exception as error:  # a broken room must not pass for a healthy machine
+        why = f"the audit broke: {type(error).__name__}: {error}; this is a fault of Lockdown"
+    judged = {finding.control for finding in found}
+    yield from found
+    for control in room.CARD.controls:
+        if control.id not in judged and not control.in_flight:
+            yield control.finding(
+                State.UNKNOWN,
+                f"Not judged: {why}.",
+                next_command="lockdown snapshot -o FOLDER     (and send it with a report)",
+            )
+
+
+def _waived(finding: Finding, card: Card, waivers: Collection[Waiver], now: datetime) -> Finding:
+    """A failure that somebody answers for, with who, why and until when; some controls cannot be waived."""
+    if finding.state not in (State.FAIL, State.WARN, State.UNKNOWN) or not _is_waivable(finding, card):
+        return finding
+    for waiver in waivers:
+        if waiver.control == finding.control and waiver.target in ("", finding.target) and waiver.until > now:
+            by = f"Waived by {waiver.owner} until {waiver.until:%Y-%m-%d}: {waiver.reason}."
+            says = f"{by} It is: {finding.state}: {finding.says}"
+            return replace(finding, state=State.WAIVED, says=says)
+    return finding
+
+
+def _is_waivable(finding: Finding, card: Card) -> bool:
+    return all(control.waivable for control in card.controls if control.id == finding.control)
+
+
+def cards() -> tuple[Card, ...]:
+    """The thirteen cards in their order."""
+    return tuple(room.CARD for room in CHECKLIST)
+
+
+def control_named(control_id: str) -> tuple[Control, Card] | None:
+    """A control and the card that it stands on."""
+    for card in cards():
+        for control in card.controls:
+            if control.id == control_id:
+                return control, card
+    return None

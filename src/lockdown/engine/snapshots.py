@@ -1,0 +1,45 @@
+"""Snapshots for the faces: of this machine, from a folder, into a folder.
+
+Fails as: OperatorError for a folder that is no snapshot or cannot be written; readings that failed are Unknown in it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from lockdown.config import Loaded, Settings
+from lockdown.facts.gateway import gateway
+from lockdown.host import folder as folders
+from lockdown.host.read import take_snapshot
+from lockdown.model.errors import OperatorError
+from lockdown.model.snapshot import Snapshot
+from lockdown.model.unknown import Unknown
+
+
+def snapshot_of_this_machine(loaded: Loaded, now: datetime, postfix_config: Path | None = None) -> Snapshot:
+    """Take the readings; `postfix_config` is a directory with main.cf and master.cf in another place."""
+    if postfix_config and not (postfix_config / "main.cf").is_file():
+        raise OperatorError(
+            "no-postfix-config",
+            what=f"{postfix_config} holds no Postfix configuration",
+            why="there is no main.cf in it that can be read",
+            try_this="lockdown audit --postfix-config DIR     (the directory of main.cf and master.cf)",
+        )
+    return take_snapshot(loaded, now, postfix_config=postfix_config.absolute() if postfix_config else None)
+
+
+def snapshot_from_folder(folder: Path) -> Snapshot:
+    """The snapshot that lies in a folder."""
+    return folders.read_folder(folder)
+
+
+def write_snapshot(snapshot: Snapshot, folder: Path) -> None:
+    """Write a snapshot into a new or empty folder."""
+    folders.write_folder(snapshot, folder)
+
+
+def settings_of(snapshot: Snapshot) -> Settings | Unknown:
+    """What the machine of the snapshot demands of itself: its own profile and role."""
+    found = gateway(snapshot)
+    return found if isinstance(found, Unknown) else found.settings

@@ -1,0 +1,102 @@
+"""The content of one message on its way: in memory first, then in an unlinked file, in wire form (still dot-stuffed).
+
+The wire form is kept because it is what goes out again: stuffing is the same on both sides, so nothing is rewritten.
+Fails as: OSError when the spool's file system is full or broken; the conversation answers 452 and keeps nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+_READ_BYTES = 256 * 1024
+
+
+class Body:
+    """One message being received. Add chunks, then read it as often as needed; `close` gives the file back."""
+
+    __slots__ = ("_chunks", "_directory", "_file", "_hash", "_memory_limit", "size")
+
+    def __init__(self, directory: Path, memory_limit: int) -> None:
+        self._chunks: list[bytes] = []
+        self._directory = directory
+        self._file: int | None = None
+        self._hash = hashlib.sha256()
+        self._memory_limit = memory_limit
+        self.size = 0
+        """Octets in wire form."""
+
+    def add(self, chunk: bytes) -> None:
+        """Keep one more piece."""
+        self._hash.update(chunk)
+        self.size += len(chunk)
+        if self._file is not None:
+            _write_all(self._file, chunk)
+            return
+        self._chunks.append(chunk)
+        if self.size > self._memory_limit:
+            self._spill()
+
+    def _spill(self) -> None:
+        """Move to a file without a name: whatever happens to us, nothing is left behind."""
+        descriptor, name = tempfile.mkstemp(dir=self._directory)
+        Path(name).unlink()
+        self._file = descriptor
+        for chunk in self._chunks:
+            _write_all(descriptor, chunk)
+        self._chunks.clear()
+
+    def digest(self) -> bytes:
+        """SHA-256 of what has been received."""
+        return self._hash.digest()
+
+    def start(self, length: int) -> bytes:
+        """The first octets, at least `length` of them where there are so many."""
+        if self._file is not None:
+            return os.pread(self._file, length, 0)
+        if not self._chunks:
+            return b""
+        if len(self._chunks) == 1 or len(self._chunks[0]) >= length:
+            return self._chunks[0]
+        self._chunks[:] = [b"".join(self._chunks)]
+        return self._chunks[0]
+
+    def whole(self) -> bytes | mmap.mmap:
+        """All of it for a scan: the octets where they are in memory, a read-only map of the file where not."""
+        if self._file is not None:
+            return mmap.mmap(self._file, 0, prot=mmap.PROT_READ)
+        return self.start(self.size)
+
+    def pieces(self, offset: int = 0) -> Iterator[bytes]:
+        """The content from `offset` on, piece by piece, with bounded memory."""
+        if self._file is not None:
+            while piece := os.pread(self._file, _READ_BYTES, offset):
+                offset += len(piece)
+                yield piece
+            return
+        for chunk in self._chunks:
+            if offset < len(chunk):
+                yield chunk[offset:] if offset else chunk
+            offset = max(0, offset - len(chunk))
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether it is small enough to be sent in one write."""
+        return self._file is None
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._chunks.clear()
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def _write_all(descriptor: int, chunk: bytes) -> None:
+    view = memoryview(chunk)
+    while view:
+        view = view[os.write(descriptor, view) :]

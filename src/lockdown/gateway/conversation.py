@@ -1,0 +1,343 @@
+"""One client's SMTP conversation: which moment is it, who judges now, and what is answered.
+
+Answers come at once where they can, from a task where an upstream or the disk must be asked; the session stays paused
+meanwhile, so that replies keep their order. One `except Exception` stands here: a crash answers 451, it never accepts.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from lockdown.gateway import pipeline
+from lockdown.gateway.errand import run_errand
+from lockdown.gateway.transaction import Transaction, refusal
+from lockdown.gateway.upstream import Stranger
+from lockdown.model.mail import Announced, Client
+from lockdown.model.verdict import Kind
+from lockdown.smtp.events import (
+    DataChunk,
+    DataEnd,
+    DataRequested,
+    Fault,
+    FaultKind,
+    Hello,
+    Help,
+    Mail,
+    Noop,
+    Quit,
+    Recipient,
+    Reset,
+    Signal,
+    StartTls,
+    Verify,
+)
+from lockdown.smtp.reply import Reply
+from lockdown.smtp.server import ServerSession
+
+if TYPE_CHECKING:
+    from lockdown.gateway.listener import Connection
+    from lockdown.gateway.worker import Worker
+
+log = logging.getLogger("lockdown.gateway")
+
+SENDER_OK = Reply(250, "1.0", "Sender ok")
+GO_AHEAD = Reply(354, "", "End data with <CR><LF>.<CR><LF>")
+OK = Reply(250, "0.0", "Ok")
+BYE = Reply(221, "0.0", "Bye")
+CANNOT_VERIFY = Reply(252, "5.2", "Cannot VRFY; send the message and see")
+HELP = Reply(214, "0.0", "See RFC 5321")
+READY_FOR_TLS = Reply(220, "0.0", "Ready to start TLS")
+TOO_MANY_ERRORS = Reply(421, "7.0", "Too many errors")
+TOO_MANY_COMMANDS = Reply(421, "7.0", "Too many commands without a message")
+TOO_SLOW = Reply(421, "4.2", "Too slow; closing")
+CLOSING = Reply(421, "3.2", "Service is shutting down; try again")
+NO_ROOM = Reply(452, "3.1", "No room for a message right now; try again")
+CRASHED = Reply(451, "3.0", "Local trouble; try again later")
+OVERLOADED = Reply(421, "3.2", "Too busy for new clients; try again later")
+
+
+class Conversation:
+    """What is said on one connection, from the greeting to QUIT."""
+
+    __slots__ = (
+        "_busy",
+        "_channel",
+        "_commands",
+        "_draining",
+        "_errors",
+        "_esmtp",
+        "_gone",
+        "_helo",
+        "_line_begun",
+        "_peer",
+        "_refused",
+        "_transaction",
+        "_unheard",
+        "_worker",
+        "client",
+        "session",
+    )
+
+    def __init__(self, worker: Worker, channel: Connection, peer: tuple[Any, ...]) -> None:
+        self._worker = worker
+        self._channel = channel
+        self._peer = peer
+        self.session = ServerSession(worker.limits)
+        self.client: Client = worker.counts.connected(peer[0])
+        self._helo = ""
+        self._esmtp = False
+        self._transaction: Transaction | None = None
+        self._unheard: bytes | None = None
+        self._busy = self._gone = self._draining = self._refused = self._line_begun = False
+        self._errors = self._commands = 0
+
+    # ── from the connection ──
+
+    def greet(self) -> None:
+        """The first word is ours: 220, or why not (421 for load and limits, 554 for blocks; rule R7)."""
+        worker = self._worker
+        verdict = pipeline.judge(pipeline.AT_CONNECT, self.client, worker.settings)
+        if verdict.kind >= Kind.DEFER:
+            reply = refusal(verdict)
+            worker.recorder.turned_away(self.client, verdict, reply)
+            self._turn_away(reply)
+        elif worker.draining:
+            self._turn_away(CLOSING)
+        elif not worker.has_room_for(self.client):
+            self._turn_away(OVERLOADED)
+        else:
+            worker.metrics.connection("greeted")
+            self._channel.write(worker.greeting)
+            self.session.greeted()
+            self._await_command()
+
+    def _turn_away(self, reply: Reply) -> None:
+        self._refused = True
+        self._worker.metrics.connection("refused")
+        self._channel.write(reply.wire)
+        self._channel.close()
+
+    def receive(self, data: bytes) -> None:
+        """More from the client."""
+        if self._unheard is not None:
+            # It speaks again after our final reply, so it has heard it: a retry will not come (rule R17).
+            self._worker.outcomes.forget(self._unheard)
+            self._unheard = None
+        if self._refused:
+            return
+        self.session.receive(data)
+        if not self._busy:
+            self._advance()
+
+    def gone(self) -> None:
+        """The connection is closed. What has gone upstream goes on; what has not is forgotten (rule R9)."""
+        self._gone = True
+        self._worker.counts.disconnected(self.client)
+        if not self._busy and self._transaction is not None:
+            self._transaction.abandon("the client left before the end of the message")
+            self._transaction = None
+
+    def too_slow(self) -> None:
+        """The deadline is over."""
+        if not self._busy:
+            self._worker.metrics.connection("too-slow")
+            self._say_goodbye(TOO_SLOW)
+
+    def drain(self) -> None:
+        """No new transaction; goodbye when there is none open (rule R23)."""
+        self._draining = True
+        if self._transaction is None and not self._busy:
+            self._say_goodbye(CLOSING)
+
+    def _say_goodbye(self, reply: Reply) -> None:
+        self._refused = True
+        self._channel.write(reply.wire)
+        self._channel.close()
+
+    # ── the loop ──
+
+    def _advance(self) -> None:
+        session = self.session
+        out: list[bytes] = []
+        while True:
+            event = session.next_event()
+            kind = type(event)
+            if kind is DataChunk:
+                self._take(event.data)  # type: ignore[union-attr]
+                continue
+            if kind is Signal:
+                break
+            answer = _ANSWERS[kind](self, event)
+            if type(answer) is Reply:
+                out.append(session.answer(answer))
+                self._worker.metrics.command(kind.__name__, answer.code)
+            elif isinstance(answer, bytes):
+                out.append(answer)
+            else:
+                self._busy = True
+                self._channel.deadline = float("inf")
+                run_errand(self._answer_later(answer, kind is DataEnd))
+                break
+            if session.over:
+                break
+        if out:
+            self._channel.write(b"".join(out))
+        if session.over:
+            self._close()
+        elif session.awaits_handshake:
+            self._busy = True
+            self._worker.start_task(self._secure())
+        elif not self._busy and out:
+            self._await_command()
+        elif not (self._busy or self._line_begun or session.is_receiving_body) and session.buffered:
+            self._await_rest()
+
+    async def _answer_later(self, answer: Coroutine[Any, Any, Reply], ends_message: bool) -> None:
+        try:
+            reply = await answer
+        except Exception:
+            log.exception("conversation-broken %s", self.client.address)
+            reply = CRASHED
+            self._forget_transaction()
+        self._busy = False
+        transaction = self._transaction
+        if ends_message:
+            self._transaction = None
+        if self._gone:
+            self._forget_transaction()
+            return
+        self._channel.write(self.session.answer(reply))
+        self._worker.metrics.command("DataEnd" if ends_message else "Recipient", reply.code)
+        if transaction is not None and ends_message:
+            self._unheard = transaction.key
+        hang_up = transaction is not None and transaction.hang_up
+        if hang_up or self.session.over or (self._draining and self._transaction is None):
+            self._close()
+            return
+        self._await_command()
+        if self.session.buffered:
+            self._advance()
+        self._channel.caught_up()
+
+    def _forget_transaction(self) -> None:
+        if self._transaction is not None:
+            self._transaction.abandon("the conversation ended")
+            self._transaction = None
+
+    def _close(self) -> None:
+        self._refused = True
+        self._channel.close()
+
+    def _await_command(self) -> None:
+        """From our answer to the next command (RFC 5321 4.5.3.2.7)."""
+        self._line_begun = False
+        self._channel.deadline = self._worker.idle_deadline()
+
+    def _await_rest(self) -> None:
+        """A command has begun; dripping its octets does not prolong it (rule R1)."""
+        self._line_begun = True
+        self._channel.deadline = min(self._channel.deadline, self._worker.request_deadline())
+
+    # ── one method for each kind of event ──
+
+    def _hello(self, event: Hello) -> bytes:
+        self._forget_transaction()
+        self._helo, self._esmtp = event.name, event.esmtp
+        self._commands += 1
+        return self.session.answer_hello(self._worker.hostname, self._worker.offers(self.session.is_secure))
+
+    def _mail(self, event: Mail) -> Reply:
+        worker = self._worker
+        if self._draining:
+            return CLOSING
+        if not worker.has_disk_room():
+            return NO_ROOM
+        announced = Announced(self.client, event.sender, event.size, worker.counts.from_network(self.client))
+        verdict = pipeline.judge(pipeline.AT_SENDER, announced, worker.settings)
+        transaction = Transaction(worker, self.client, self._stranger(), event, self.session.is_secure)
+        if verdict.kind >= Kind.DEFER:
+            transaction.refuse(verdict)
+            return refusal(verdict)
+        self._commands = 0
+        self._transaction = transaction
+        return SENDER_OK
+
+    def _stranger(self) -> Stranger:
+        local = self._channel.transport.get_extra_info("sockname") or ("", 0)
+        return Stranger(self.client.address, self._peer[1], self._helo, self._esmtp, local[0], local[1])
+
+    def _recipient(self, event: Recipient) -> Reply | Coroutine[Any, Any, Reply]:
+        assert self._transaction is not None
+        return self._transaction.recipient(event)
+
+    def _data_requested(self, event: DataRequested) -> Reply:
+        assert self._transaction is not None
+        self._transaction.begin_body()
+        return GO_AHEAD
+
+    def _take(self, chunk: bytes) -> None:
+        """A piece of the message. The deadline moves with the octets, as fast as the least rate allows (rule R1)."""
+        transaction = self._transaction
+        assert transaction is not None
+        transaction.add(chunk)
+        self._channel.deadline = self._worker.data_deadline(transaction)
+
+    def _data_end(self, event: DataEnd) -> Coroutine[Any, Any, Reply]:
+        assert self._transaction is not None
+        return self._transaction.finish(event)
+
+    def _start_tls(self, event: StartTls) -> Reply:
+        self._forget_transaction()
+        return READY_FOR_TLS
+
+    async def _secure(self) -> None:
+        if await self._channel.secure(self._worker.tls):
+            self.session.secured()
+            self._busy = False
+            self._await_command()
+
+    def _reset(self, event: Reset) -> Reply:
+        self._forget_transaction()
+        return self._counted(OK)
+
+    def _noop(self, event: Noop) -> Reply:
+        return self._counted(OK)
+
+    def _verify(self, event: Verify) -> Reply:
+        return self._counted(CANNOT_VERIFY)
+
+    def _help(self, event: Help) -> Reply:
+        return self._counted(HELP)
+
+    def _counted(self, reply: Reply) -> Reply:
+        self._commands += 1
+        return TOO_MANY_COMMANDS if self._commands > self._worker.settings.monitoring.commands else reply
+
+    def _quit(self, event: Quit) -> Reply:
+        self._forget_transaction()
+        return BYE
+
+    def _fault(self, event: Fault) -> Reply:
+        if event.kind.counts:
+            self._errors += 1
+        if self._errors > self._worker.settings.monitoring.errors:
+            return TOO_MANY_ERRORS
+        return self._worker.too_big if event.kind is FaultKind.TOO_BIG else event.reply
+
+
+_ANSWERS: dict[type, Callable[[Conversation, Any], Reply | bytes | Coroutine[Any, Any, Reply]]] = {
+    Hello: Conversation._hello,
+    Mail: Conversation._mail,
+    Recipient: Conversation._recipient,
+    DataRequested: Conversation._data_requested,
+    DataEnd: Conversation._data_end,
+    StartTls: Conversation._start_tls,
+    Reset: Conversation._reset,
+    Noop: Conversation._noop,
+    Verify: Conversation._verify,
+    Help: Conversation._help,
+    Quit: Conversation._quit,
+    Fault: Conversation._fault,
+}

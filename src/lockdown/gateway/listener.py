@@ -1,0 +1,95 @@
+"""One client's connection: bytes in, bytes out, and the clock that ends those who drip.
+
+It knows nothing of mail: it feeds the conversation and writes what that answers. Fails as: the connection is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING, cast
+
+from lockdown.gateway.conversation import Conversation
+
+if TYPE_CHECKING:
+    from lockdown.gateway.worker import Worker
+
+# What a client may send ahead while an answer is being found; then its TCP window closes (rule R20).
+_READ_AHEAD_BYTES = 64 * 1024
+
+
+class Connection(asyncio.Protocol):
+    """A client. `deadline` is on the loop's clock and is looked at once a second by the worker."""
+
+    __slots__ = ("_conversation", "_paused", "_worker", "deadline", "transport")
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._conversation: Conversation | None = None
+        self._paused = False
+        self.deadline = float("inf")
+        self.transport: asyncio.Transport = cast(asyncio.Transport, None)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        if self._conversation is not None:
+            return  # the same connection, now under TLS
+        peer = transport.get_extra_info("peername")
+        if not peer:
+            self.transport.abort()  # it has left already
+            return
+        self._worker.connections.add(self)
+        self._conversation = Conversation(self._worker, self, peer)
+        self._conversation.greet()
+
+    def data_received(self, data: bytes) -> None:
+        conversation = self._conversation
+        if conversation is None:
+            return
+        conversation.receive(data)
+        if conversation.session.buffered > _READ_AHEAD_BYTES and not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def caught_up(self) -> None:
+        """The conversation has answered; the client may send again."""
+        if self._paused:
+            self._paused = False
+            self.transport.resume_reading()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._worker.connections.discard(self)
+        if self._conversation is not None:
+            self._conversation.gone()
+
+    def write(self, wire: bytes) -> None:
+        """Send; a client that is gone hears nothing."""
+        if not self.transport.is_closing():
+            self.transport.write(wire)
+
+    def close(self) -> None:
+        """Close after what was written has gone out."""
+        self.transport.close()
+
+    async def secure(self, context: ssl.SSLContext) -> bool:
+        """The server's side of the TLS handshake; False when it failed (the connection is closed then)."""
+        loop = asyncio.get_running_loop()
+        try:
+            secured = await loop.start_tls(self.transport, self, context, server_side=True, ssl_handshake_timeout=60)
+        except (OSError, ssl.SSLError, ConnectionError):
+            self.transport.abort()
+            return False
+        if secured is None:
+            return False
+        self.transport = secured
+        return True
+
+    def tick(self, now: float) -> None:
+        """Once a second."""
+        if now > self.deadline and self._conversation is not None:
+            self._conversation.too_slow()
+
+    def drain(self) -> None:
+        """We are stopping: idle clients are told at once, others after their transaction."""
+        if self._conversation is not None:
+            self._conversation.drain()

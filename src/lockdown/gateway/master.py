@@ -1,0 +1,322 @@
+"""The gateway's first process: it owns the listening sockets, keeps the workers alive, reloads and drains.
+
+It opens one SO_REUSEPORT socket for each worker and hands it over. The socket outlives the worker, so clients that
+wait in its queue when a worker is killed or replaced are served by the next one: none is lost.
+It never touches mail. Fails as: OperatorError before anything is served; afterwards it goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lockdown.config import Settings, as_toml
+from lockdown.gateway.tls import server_context
+from lockdown.model.errors import OperatorError
+from lockdown.state.layout import StateDirectory
+
+_READY_WITHIN_SECONDS = 30.0
+_PATIENCE_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
+_STEADY_SECONDS = 10.0
+
+
+@dataclass
+class _Slot:
+    """One worker's place: its sockets stay, its process may change."""
+
+    number: int
+    sockets: list[socket.socket]
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    deaths: int = 0
+    again_at: float = 0.0
+
+
+@dataclass
+class Master:
+    """Supervises the workers of one gateway. `reload` gives the newly read settings, or raises OperatorError."""
+
+    settings: Settings
+    state: StateDirectory
+    reread: Callable[[], Settings]
+    slots: list[_Slot] = field(default_factory=list)
+    _old: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _stopping: bool = False
+    _reload: bool = False
+
+    # ── start ──
+
+    def start(self) -> None:
+        """Open the sockets, start the workers, wait until all accept."""
+        self._check()
+        count = self.settings.gateway.workers or os.cpu_count() or 1
+        for number in range(count):
+            addresses = self.addresses() if self.slots else _free(self.settings.gateway.listen)
+            self.slots.append(_Slot(number, [_listen(address) for address in addresses]))
+        waiting = [self._spawn(slot) for slot in self.slots]
+        self._await_ready(waiting)
+        self._tell_pids()
+
+    def _check(self) -> None:
+        """What can be wrong is found here, once, in words; the workers only load it."""
+        gateway = self.settings.gateway
+        self.state.prepare()
+        hostname = gateway.hostname or socket.getfqdn()
+        server_context(gateway, hostname, self.state.tls, datetime.now(UTC))
+
+    def _spawn(self, slot: _Slot) -> int:
+        """Start a worker; returns the end of a pipe that says `ready`."""
+        reader, writer = os.pipe()
+        descriptors = [one.fileno() for one in slot.sockets]
+        task = {
+            "number": slot.number,
+            "workers": len(self.slots) or 1,
+            "descriptors": descriptors,
+            "ready": writer,
+            "state": str(self.state.path),
+        }
+        slot.process = subprocess.Popen(
+            [sys.executable, "-m", "lockdown.gateway", json.dumps(task)],
+            stdin=subprocess.PIPE,
+            pass_fds=(*descriptors, writer),
+        )
+        os.close(writer)
+        assert slot.process.stdin is not None
+        # The pipe stays open: its end tells the worker that we are gone.
+        slot.process.stdin.write(as_toml(self.settings).encode() + b"\0")
+        slot.process.stdin.flush()
+        slot.started = time.monotonic()
+        return reader
+
+    def _await_ready(self, readers: list[int]) -> None:
+        deadline = time.monotonic() + _READY_WITHIN_SECONDS
+        try:
+            for reader in readers:
+                left = max(0.0, deadline - time.monotonic())
+                readable, _, _ = select.select([reader], [], [], left)
+                if not readable or not os.read(reader, 16).startswith(b"ready"):
+                    self.stop(now=True)
+                    raise OperatorError(
+                        "worker-start",
+                        what="a worker of the gateway did not start",
+                        why="it ended or was not ready in time; its own words stand above",
+                        try_this="lockdown doctor",
+                    )
+        finally:
+            for reader in readers:
+                os.close(reader)
+
+    def _tell_pids(self) -> None:
+        """For `lockdown doctor` and for people: who is who."""
+        pids = [slot.process.pid for slot in self.slots if slot.process is not None]
+        told = {"master": os.getpid(), "workers": pids, "listen": self.addresses()}
+        aside = self.state.run / "gateway.json.new"
+        aside.write_text(json.dumps(told))
+        aside.replace(self.state.run / "gateway.json")
+
+    def addresses(self) -> list[str]:
+        """Where the gateway listens, with the port that the system chose for :0."""
+        return [_shown(one) for one in self.slots[0].sockets]
+
+    # ── life ──
+
+    def run(self) -> int:
+        """Keep the workers alive until SIGTERM or SIGINT; SIGHUP reloads."""
+        while not self._stopping:
+            time.sleep(0.05)
+            if self._reload:
+                self._reload = False
+                self._replace_workers()
+            self._bury_and_replace()
+        self.stop()
+        return 0
+
+    def catch_signals(self) -> None:
+        """SIGTERM and SIGINT drain; a second one ends at once. SIGHUP reloads."""
+
+        def on_stop(number: int, frame: object) -> None:
+            if self._stopping:
+                self._kill()
+            self._stopping = True
+
+        def on_reload(number: int, frame: object) -> None:
+            self._reload = True
+
+        signal.signal(signal.SIGTERM, on_stop)
+        signal.signal(signal.SIGINT, on_stop)
+        signal.signal(signal.SIGHUP, on_reload)
+
+    def _bury_and_replace(self) -> None:
+        self._old = [process for process in self._old if process.poll() is None]
+        now = time.monotonic()
+        for slot in self.slots:
+            if slot.process is not None and slot.process.poll() is not None:
+                self._died(slot, now)
+            if slot.process is None and now >= slot.again_at:
+                reader = self._spawn(slot)
+                os.close(reader)
+                self._tell_pids()
+
+    def _died(self, slot: _Slot, now: float) -> None:
+        """Its successor comes at once, later when it dies again and again."""
+        assert slot.process is not None
+        if now - slot.started > _STEADY_SECONDS:
+            slot.deaths = 0
+        patience = _PATIENCE_SECONDS[min(slot.deaths, len(_PATIENCE_SECONDS) - 1)]
+        slot.deaths += 1
+        slot.again_at = now + patience
+        _say(f"gateway: worker {slot.number} ended ({_how(slot.process.returncode)}); a new one starts")
+        slot.process = None
+
+    def _replace_workers(self) -> None:
+        """SIGHUP: new settings, new workers on the same sockets, and only then do the old ones drain (rule R23)."""
+        try:
+            settings = self.reread()
+            self._refuse_what_needs_a_restart(settings)
+            server_context(
+                settings.gateway, settings.gateway.hostname or socket.getfqdn(), self.state.tls, datetime.now(UTC)
+            )
+        except OperatorError as error:
+            _say(f"gateway: the settings were not reloaded, the old ones stay in force\n{error}")
+            return
+        before, self.settings = self.settings, settings
+        old = [slot.process for slot in self.slots if slot.process is not None]
+        readers = [self._spawn(slot) for slot in self.slots]
+        if not _all_ready(readers):
+            self.settings = before
+            for slot, process in zip(self.slots, old, strict=False):
+                _end(slot.process)
+                slot.process = process
+            _say("gateway: the new workers did not start; the old ones go on")
+            return
+        for process in old:
+            process.send_signal(signal.SIGTERM)
+        self._old += old
+        self._tell_pids()
+        _say("gateway: reloaded")
+
+    def _refuse_what_needs_a_restart(self, settings: Settings) -> None:
+        gateway, now = settings.gateway, self.settings.gateway
+        if (gateway.listen, gateway.workers) != (now.listen, now.workers):
+            raise OperatorError(
+                "reload",
+                what="gateway.listen and gateway.workers cannot change while the gateway runs",
+                why="the sockets belong to the running master",
+                try_this="restart it: systemctl restart lockdown-gateway, or stop `lockdown up` and start it again",
+            )
+
+    # ── end ──
+
+    def stop(self, *, now: bool = False) -> None:
+        """Drain the workers; those that are still there after their time are ended."""
+        processes = [slot.process for slot in self.slots if slot.process is not None] + self._old
+        for process in processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL if now else signal.SIGTERM)
+        patience = 5.0 if now else self.settings.gateway.drain.total_seconds() + 10.0
+        deadline = time.monotonic() + patience
+        while any(process.poll() is None for process in processes) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        for process in processes:
+            _end(process)
+        for slot in self.slots:
+            for one in slot.sockets:
+                one.close()
+
+    def _kill(self) -> None:
+        for slot in self.slots:
+            _end(slot.process)
+        for process in self._old:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes] | None) -> None:
+    if process is not None and process.poll() is None:
+        process.kill()
+
+
+def _all_ready(readers: list[int]) -> bool:
+    deadline = time.monotonic() + _READY_WITHIN_SECONDS
+    ready = []
+    for reader in readers:
+        readable, _, _ = select.select([reader], [], [], max(0.0, deadline - time.monotonic()))
+        ready.append(bool(readable) and os.read(reader, 16).startswith(b"ready"))
+        os.close(reader)
+    return all(ready)
+
+
+def _how(status: int) -> str:
+    return f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _free(addresses: tuple[str, ...]) -> list[str]:
+    """The addresses, once it is sure that nobody listens there: SO_REUSEPORT would quietly share a port with them."""
+    for address in addresses:
+        _listen(address, shared=False).close()
+    return list(addresses)
+
+
+def _listen(address: str, *, shared: bool = True) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(
+            host or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        one = socket.socket(family, kind, protocol)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(shared))
+        if family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        one.bind(place)
+        one.listen(1024)
+    except OSError as error:
+        raise _cannot_listen(address, error) from None
+    return one
+
+
+def _cannot_listen(address: str, error: OSError) -> OperatorError:
+    port = address.rpartition(":")[2]
+    advice = {
+        13: "run it as a user that may use low ports: AmbientCapabilities=CAP_NET_BIND_SERVICE, or a port above 1023",
+        98: f"ss -ltnp 'sport = :{port}'     (who has it); or set gateway.listen to another port",
+        99: "ip address     (which addresses this machine has); then set gateway.listen",
+    }
+    return OperatorError(
+        "listen",
+        what=f"the gateway cannot listen on {address}",
+        why=(error.strerror or str(error)).lower(),
+        try_this=advice.get(error.errno or 0, "lockdown config explain gateway.listen"),
+    )
+
+
+def _shown(one: socket.socket) -> str:
+    host, port = one.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def run(settings: Settings, reread: Callable[[], Settings]) -> int:
+    """`lockdown gateway`: serve until told to stop. Says `ready` on the descriptor in LOCKDOWN_READY_FD, if there."""
+    master = Master(settings, StateDirectory(Path(settings.state.directory)), reread)
+    master.catch_signals()
+    master.start()
+    for address in master.addresses():
+        print(f"gateway  smtp on {address} ({len(master.slots)} workers)", flush=True)
+    if descriptor := os.environ.get("LOCKDOWN_READY_FD"):
+        with os.fdopen(int(descriptor), "wb") as ready:
+            ready.write(b"ready\n")
+    return master.run()

@@ -1,0 +1,52 @@
+"""The order in which gates judge, and the one place where a broken gate is caught: it defers, it never accepts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from lockdown.checklist.attachments import gate as attachments
+from lockdown.checklist.monitoring import gate as monitoring
+from lockdown.checklist.relaying import gate as relaying
+from lockdown.config import Settings
+from lockdown.model.verdict import ACCEPT, Kind, Verdict
+
+log = logging.getLogger("lockdown.gateway")
+
+Judged = TypeVar("Judged")
+Gate = Callable[[Judged, Settings], Verdict]
+
+# Cheap and certain first; these tuples are the order.
+AT_CONNECT = (monitoring.client,)
+AT_SENDER = (relaying.sender, attachments.sender)
+AT_RECIPIENT = (relaying.recipient, monitoring.recipient)
+AT_MESSAGE = (attachments.message,)
+
+
+def judge(gates: tuple[Gate[Judged], ...], value: Judged, policy: Settings) -> Verdict:
+    """The strictest verdict of these gates; the first one among equals. A gate that breaks defers."""
+    strictest = ACCEPT
+    for gate in gates:
+        try:
+            verdict = gate(value, policy)
+        except Exception as error:
+            verdict = _broken(gate, error)
+        if verdict.kind > strictest.kind or (verdict is not ACCEPT and strictest is ACCEPT):
+            strictest = verdict
+        if strictest.kind >= Kind.REJECT:
+            return strictest
+    return strictest
+
+
+def _broken(gate: Gate[Judged], error: Exception) -> Verdict:
+    name = f"{gate.__module__.removeprefix('lockdown.checklist.')}.{gate.__name__}"
+    log.exception("gate-broken %s", name)
+    return Verdict(
+        Kind.DEFER,
+        control="gateway.gate-broken",
+        says=f"the gate {name} broke: {error!r}",
+        tells="Local trouble; try again later",
+        code=451,
+        detail="3.0",
+    )

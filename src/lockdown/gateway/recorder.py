@@ -1,0 +1,105 @@
+"""Write down what became of every transaction: one line in the log, the metrics, the memory of good clients.
+
+Fails as: never towards the conversation; a full disk costs log lines, which are counted, and no mail.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from lockdown.model.mail import Client
+from lockdown.model.verdict import Verdict
+from lockdown.smtp.reply import Reply
+from lockdown.state import transactions
+from lockdown.state.transactions import LoggedClient, LoggedReply, LoggedVerdict, Refused, TransactionLog
+
+if TYPE_CHECKING:
+    from lockdown.gateway.transaction import Transaction
+    from lockdown.gateway.worker import Worker
+
+_NO_VERDICT = LoggedVerdict()
+_NO_REPLY = LoggedReply()
+
+
+class Recorder:
+    """Records for one worker; the lines of one turn of the loop go out in one write."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._log = TransactionLog(worker.state.path, worker.settings.log)
+        self._awaits_flush = False
+        self._lost = 0
+
+    def ended(
+        self,
+        transaction: Transaction,
+        kind: transactions.Kind,
+        reply: Reply | None,
+        verdict: Verdict | None,
+        says: str,
+        upstream: str,
+    ) -> None:
+        """A transaction has ended, however it ended."""
+        worker, client = self._worker, transaction.client
+        size = transaction.size
+        self._write(
+            transactions.Transaction(
+                type=kind,
+                id=transaction.id,
+                at=datetime.fromtimestamp(transaction.at, UTC),
+                ms=round((time.perf_counter() - transaction.started) * 1000, 1),
+                worker=worker.number,
+                client=LoggedClient(client.address, transaction.stranger.helo, transaction.secure),
+                sender=transaction.sender.raw,
+                recipients=[event.address.raw for event in transaction.accepted],
+                refused=[Refused(path, said.code, said.lines[0]) for path, said in transaction.refused],
+                size=size,
+                verdict=_logged(verdict, says),
+                response=LoggedReply(reply.code, reply.enhanced, reply.lines[0]) if reply is not None else _NO_REPLY,
+                upstream=upstream,
+                digest=transaction.digest,
+            )
+        )
+        if kind == "accepted":
+            worker.remember_good(client)
+        worker.metrics.message(kind, verdict.control if verdict is not None else "", size)
+
+    def turned_away(self, client: Client, verdict: Verdict, reply: Reply) -> None:
+        """A connection was refused before a word was said."""
+        self._write(
+            transactions.Transaction(
+                type="turned-away",
+                id=self._worker.next_id(),
+                at=datetime.now(UTC),
+                worker=self._worker.number,
+                client=LoggedClient(client.address),
+                verdict=_logged(verdict, ""),
+                response=LoggedReply(reply.code, reply.enhanced, reply.lines[0]),
+            )
+        )
+
+    def _write(self, line: transactions.Transaction) -> None:
+        self._log.record(line)
+        if not self._awaits_flush:
+            self._awaits_flush = True
+            self._worker.loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Bring to the file what waits."""
+        self._awaits_flush = False
+        self._log.flush()
+        if self._log.lost > self._lost:
+            self._worker.metrics.log_lines_lost(self._log.lost - self._lost)
+            self._lost = self._log.lost
+
+    def remove_old(self) -> None:
+        """Files past their time."""
+        self._log.remove_old(datetime.now(UTC))
+
+
+def _logged(verdict: Verdict | None, says: str) -> LoggedVerdict:
+    if verdict is None:
+        return LoggedVerdict(says=says) if says else _NO_VERDICT
+    return LoggedVerdict(verdict.kind.name, verdict.control, says or verdict.says)

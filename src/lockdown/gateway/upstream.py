@@ -1,0 +1,562 @@
+"""The servers behind: who may take a message, over which connection, and what they said.
+
+A `Delivery` is one transaction towards them. It is opened by the first recipient, asked live for each, and carries the
+message only when the whole of it is here and judged. `deliver` answers in one of three ways, and the difference is
+what keeps mail from being lost or doubled: the upstream's own words, "nothing was accepted", or "nobody can know".
+
+Fails as: a 450 or 451 `Reply` with the reason in `why`; never by an exception.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, cast
+from urllib.parse import parse_qs, urlsplit
+
+from lockdown.config import Gateway
+from lockdown.gateway.body import Body
+from lockdown.gateway.errand import run_errand
+from lockdown.gateway.link import Link, LinkLost
+from lockdown.gateway.proxy import proxy_header
+from lockdown.smtp.reply import Reply
+
+log = logging.getLogger("lockdown.gateway")
+
+UNAVAILABLE = Reply(450, "4.1", "The mail server behind does not answer; try again")
+LOST = Reply(451, "4.1", "The mail server behind was lost; try again")
+CONFUSED = Reply(451, "3.0", "The mail server behind gave an answer that makes no sense; try again")
+CHANGED_ITS_MIND = Reply(451, "3.0", "The mail server behind answered differently this time; try again")
+BUSY = Reply(451, "3.2", "All connections to the mail server behind are in use; try again")
+NO_SMTPUTF8 = Reply(550, "6.7", "The mail server behind does not take internationalised addresses")
+ONE_AT_A_TIME = Reply(451, "5.3", "Some recipients were not served; try again, those who were are remembered")
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What an upstream can do, as far as it matters to our own EHLO (rule R13)."""
+
+    size: int | None = None
+    eightbitmime: bool = False
+    smtputf8: bool = False
+    dsn: bool = False
+
+    def both(self, other: Offers) -> Offers:
+        """What both can do."""
+        sizes = [size for size in (self.size, other.size) if size]
+        return Offers(
+            size=min(sizes, default=None),
+            eightbitmime=self.eightbitmime and other.eightbitmime,
+            smtputf8=self.smtputf8 and other.smtputf8,
+            dsn=self.dsn and other.dsn,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """The client as the upstream is told of it (XCLIENT, PROXY)."""
+
+    address: str
+    port: int
+    helo: str
+    esmtp: bool
+    local_address: str
+    local_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """How a delivery ended. `replies` are the upstream's own, one for SMTP, one a recipient for LMTP.
+
+    `doubtful`: the dot was sent and no answer came, so nobody can know whether it was accepted.
+    """
+
+    replies: tuple[Reply, ...]
+    doubtful: bool = False
+    why: str = ""
+
+
+class Delivery(Protocol):
+    """One transaction towards an upstream."""
+
+    url: str
+    per_recipient: bool
+    """Whether the upstream answers for each recipient after the dot (LMTP)."""
+
+    async def recipient(self, path: str, params: Sequence[str]) -> Reply:
+        """Ask for one recipient, live."""
+        ...
+
+    async def deliver(self, prefix: bytes, body: Body, offset: int, about_to_end: Callable[[], None]) -> Final:
+        """Hand over `prefix` and the body from `offset`; `about_to_end` is called right before the final dot."""
+        ...
+
+    async def restrict(self, wanted: Sequence[int]) -> bool:
+        """Keep only these of the accepted recipients, counted from 0; False when the upstream no longer agrees."""
+        ...
+
+    def release(self) -> None:
+        """Give the connection back while a slow client uploads; `deliver` asks for the envelope again."""
+        ...
+
+    def abandon(self) -> None:
+        """The transaction is over without a message."""
+        ...
+
+
+class Upstream(Protocol):
+    """A server that may take messages."""
+
+    url: str
+    offers: Offers | None
+    """None: not known, since it has not answered yet."""
+    up: bool
+
+    def delivery(self, sender: str, params: Sequence[str], stranger: Stranger) -> Delivery:
+        """Begin a transaction; nothing is sent before the first recipient."""
+        ...
+
+    def resting(self) -> bool:
+        """Whether it was down so recently that asking again would only make the client wait."""
+        ...
+
+    async def probe(self) -> None:
+        """Learn what it can do; sets `up` and `offers`."""
+        ...
+
+    def tick(self, now: float) -> None:
+        """Once a second: time limits, idle connections."""
+        ...
+
+    async def close(self) -> None:
+        """Say farewell to idle connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An upstream URL, read."""
+
+    url: str
+    scheme: str
+    host: str
+    port: int
+    path: str
+    proxy: bool
+
+    @classmethod
+    def read(cls, url: str) -> Target:
+        """Read a URL that the settings have already checked."""
+        if url.startswith(("maildir:", "lmtp:/")) and not url.startswith("lmtp://"):
+            scheme, _, path = url.partition(":")
+            return cls(url, scheme, "", 0, path, False)
+        parts = urlsplit(url)
+        port = parts.port or (24 if parts.scheme == "lmtp" else 25)
+        return cls(url, parts.scheme, parts.hostname or "", port, "", parse_qs(parts.query).get("proxy") == ["v2"])
+
+
+class SmtpUpstream:
+    """An SMTP or LMTP server, with the connections that one worker keeps to it."""
+
+    def __init__(self, target: Target, gateway: Gateway, hostname: str, tls: ssl.SSLContext) -> None:
+        self.url = target.url
+        self.target, self.gateway, self.hostname = target, gateway, hostname
+        self.lmtp = target.scheme == "lmtp"
+        self.offers: Offers | None = None
+        self.up = True
+        self.why_down = ""
+        self._tls = tls
+        self._loop = asyncio.get_running_loop()
+        self._idle: list[Link] = []
+        self._links: set[Link] = set()
+        self._opening = 0
+        self._queue: deque[asyncio.Future[None]] = deque()
+        self._failures = 0
+        self._retry_at = 0.0
+        self._asks_tls = target.scheme == "smtp+starttls"
+        self._command = gateway.command_timeout.total_seconds()
+
+    def delivery(self, sender: str, params: Sequence[str], stranger: Stranger) -> Delivery:
+        return SmtpDelivery(self, sender, params, stranger)
+
+    def resting(self) -> bool:
+        return not self.up and self._loop.time() < self._retry_at
+
+    async def probe(self) -> None:
+        # No client yet: a PROXY header then says LOCAL, and no XCLIENT is sent.
+        stranger = Stranger("", 0, self.hostname, True, "", 0)
+        try:
+            self.give(await self.take(stranger, introduce=False))
+        except LinkLost:
+            return
+
+    async def take(self, stranger: Stranger, *, fresh: bool = False, introduce: bool = True) -> Link:
+        """A connection that is greeted and knows the client. LinkLost when there is none to be had."""
+        while not fresh and self._idle:
+            link = self._idle.pop()
+            if not link.closed:
+                return await self._introduce(link, stranger) if introduce else link
+        if len(self._links) + self._opening >= self.gateway.upstream_connections:
+            await self._wait_for_room()
+            return await self.take(stranger, fresh=fresh, introduce=introduce)
+        self._opening += 1
+        try:
+            # A task of its own: `asyncio.timeout` needs one.
+            link = await self._loop.create_task(self._open(stranger))
+        except LinkLost as lost:
+            self._went_down(lost.why)
+            raise
+        finally:
+            self._opening -= 1
+        self.up, self._failures = True, 0
+        return await self._introduce(link, stranger) if introduce else link
+
+    async def _wait_for_room(self) -> None:
+        turn: asyncio.Future[None] = self._loop.create_future()
+        self._queue.append(turn)
+        limit = self._loop.call_later(self.gateway.connect_timeout.total_seconds(), turn.cancel)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            raise LinkLost("all connections to it are in use") from None
+        finally:
+            limit.cancel()
+
+    def _went_down(self, why: str) -> None:
+        self.up, self.why_down = False, why
+        self._failures += 1
+        self._retry_at = self._loop.time() + min(30.0, 0.5 * 2**self._failures)
+        self._wake_next()
+
+    async def _open(self, stranger: Stranger) -> Link:
+        link = Link(self._loop, lmtp=self.lmtp)
+        try:
+            async with asyncio.timeout(self.gateway.connect_timeout.total_seconds()):
+                if self.target.path:
+                    await self._loop.create_unix_connection(lambda: link, self.target.path)
+                else:
+                    await self._loop.create_connection(lambda: link, self.target.host, self.target.port)
+        except (OSError, TimeoutError) as error:
+            raise LinkLost(str(error) or "no connection in time") from None
+        self._links.add(link)
+        try:
+            await self._greet(link, stranger)
+        except BaseException:
+            self.drop(link)
+            raise
+        return link
+
+    async def _greet(self, link: Link, stranger: Stranger) -> None:
+        first = b""
+        if self.target.proxy:
+            told = (stranger.address, stranger.port, stranger.local_address, stranger.local_port)
+            first, link.addressed = proxy_header(*told), True
+        greeting = (await link.ask(first, 1, self._command))[0]
+        _expect(greeting, 220, "greeted us with")
+        await self._hello(link)
+        if self._asks_tls or (link.session.extensions.starttls and not self.lmtp):
+            await self._secure(link)
+
+    async def _hello(self, link: Link) -> None:
+        answer = (await link.ask(link.session.hello(self.hostname), 1, self._command))[0]
+        if answer.is_permanent and not self.lmtp:
+            answer = (await link.ask(link.session.helo(self.hostname), 1, self._command))[0]
+        _expect(answer, 250, "answered EHLO with")
+        found = link.session.extensions
+        self.offers = Offers(found.size, found.eightbitmime, found.smtputf8, found.dsn)
+
+    async def _secure(self, link: Link) -> None:
+        if not link.session.extensions.starttls:
+            raise LinkLost("it offers no STARTTLS, and smtp+starttls:// demands it")
+        _expect((await link.ask(link.session.starttls(), 1, self._command))[0], 220, "answered STARTTLS with")
+        try:
+            secured = await self._loop.start_tls(
+                link.transport, link, self._tls, server_hostname=self.target.host, ssl_handshake_timeout=30
+            )
+        except (OSError, ssl.SSLError) as error:
+            raise LinkLost(f"the TLS handshake failed ({error})") from None
+        link.transport = cast(asyncio.Transport, secured)
+        link.session.secured()
+        await self._hello(link)
+
+    async def _introduce(self, link: Link, stranger: Stranger) -> Link:
+        """Tell it who the client really is, where it lets us (rule R15)."""
+        names = link.session.extensions.xclient
+        if not names or link.client == stranger.address + " " + stranger.helo:
+            return link
+        address = f"IPV6:{stranger.address}" if ":" in stranger.address else stranger.address
+        known = {
+            "HELO": stranger.helo,
+            "PROTO": "ESMTP" if stranger.esmtp else "SMTP",
+            "NAME": "[UNAVAILABLE]",
+            "ADDR": address,
+        }
+        try:
+            told = link.session.xclient({name: value for name, value in known.items() if name in names})
+            answer = (await link.ask(told, told.count(b"\n"), self._command))[-1]
+            if not answer.is_positive:
+                raise LinkLost(f"it answered XCLIENT with {answer.code} {answer.lines[0]}")
+            await self._hello(link)
+        except LinkLost:
+            self.drop(link)
+            raise
+        link.client = stranger.address + " " + stranger.helo
+        return link
+
+    def give(self, link: Link) -> None:
+        """Take a connection back for the next transaction."""
+        if link.closed or link.addressed:
+            link.farewell()
+            self.drop(link)
+            return
+        link.reused, link.idle_since = True, self._loop.time()
+        self._idle.append(link)
+        self._wake_next()
+
+    def drop(self, link: Link) -> None:
+        """A connection that is of no more use."""
+        link.fail("given up")
+        self._links.discard(link)
+        self._wake_next()
+
+    def _wake_next(self) -> None:
+        while self._queue:
+            turn = self._queue.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+
+    def tick(self, now: float) -> None:
+        for link in list(self._links):
+            link.tick(now)
+            if link.closed:
+                self._links.discard(link)
+        limit = now - self.gateway.upstream_idle.total_seconds()
+        kept: list[Link] = []
+        for link in self._idle:
+            if link.idle_since < limit and not link.closed:
+                link.farewell()
+            if link.closed:
+                self._links.discard(link)
+            else:
+                kept.append(link)
+        self._idle[:] = kept
+
+    async def close(self) -> None:
+        for link in self._idle:
+            link.farewell()
+        self._idle.clear()
+
+
+def _expect(reply: Reply, code: int, saying: str) -> None:
+    if reply.code != code:
+        raise LinkLost(f"it {saying} {reply.code} {' '.join(reply.lines)}")
+
+
+def passed_on(reply: Reply) -> Reply:
+    """An upstream's refusal as the client hears it (rule R7): its own code, unless that makes no sense here."""
+    if reply.code == 421:
+        return LOST
+    return reply if reply.is_transient or reply.is_permanent else CONFUSED
+
+
+class SmtpDelivery:
+    """A transaction over SMTP or LMTP."""
+
+    __slots__ = (
+        "_accepted",
+        "_link",
+        "_params",
+        "_refused",
+        "_sender",
+        "_stranger",
+        "_upstream",
+        "per_recipient",
+        "url",
+    )
+
+    def __init__(self, upstream: SmtpUpstream, sender: str, params: Sequence[str], stranger: Stranger) -> None:
+        self._upstream = upstream
+        self.url = upstream.url
+        self.per_recipient = upstream.lmtp
+        self._sender, self._params, self._stranger = sender, params, stranger
+        self._link: Link | None = None
+        self._refused: Reply | None = None
+        self._accepted: list[tuple[str, Sequence[str]]] = []
+
+    async def recipient(self, path: str, params: Sequence[str]) -> Reply:
+        if self._refused is not None:
+            return self._refused
+        try:
+            reply = await self._first(path, params) if self._link is None else await self._next(path, params)
+        except LinkLost as lost:
+            return self._lost(lost)
+        if reply.code in (250, 251):
+            self._accepted.append((path, params))
+            return reply
+        return passed_on(reply)
+
+    def _lost(self, lost: LinkLost) -> Reply:
+        """Before the dot nothing was accepted: what was promised for this transaction no longer holds."""
+        log.warning("upstream %s: %s", self.url, lost.why)
+        self._drop()
+        if self._accepted:
+            self._refused = LOST
+        return Reply(451, "4.1", *LOST.lines) if self._accepted else UNAVAILABLE
+
+    async def _first(self, path: str, params: Sequence[str]) -> Reply:
+        link = await self._upstream.take(self._stranger)
+        try:
+            return await self._begin(link, path, params)
+        except LinkLost:
+            self._upstream.drop(link)
+            self._link = None
+            if not link.reused:
+                raise
+        # It had grown stale in the pool; nothing has been said in this transaction yet, so a new one may say it.
+        link = await self._upstream.take(self._stranger, fresh=True)
+        return await self._begin(link, path, params)
+
+    async def _begin(self, link: Link, path: str, params: Sequence[str]) -> Reply:
+        self._link = link
+        session = link.session
+        question = session.mail(self._sender, self._offered(link, self._params))
+        timeout = self._upstream._command
+        if session.extensions.pipelining:
+            question += session.recipient(path, self._offered(link, params))
+            replies = await link.ask(question, 2, timeout)
+        else:
+            replies = await link.ask(question, 1, timeout)
+            if replies[0].code == 250:
+                replies += await link.ask(session.recipient(path, self._offered(link, params)), 1, timeout)
+        if replies[-1].code == 421:
+            raise LinkLost("it said 421")
+        if replies[0].code != 250:
+            # Kept for the recipients that follow: the sender was refused, not one of them.
+            self._refused = passed_on(replies[0])
+            return self._refused
+        return replies[1]
+
+    async def _next(self, path: str, params: Sequence[str]) -> Reply:
+        link = cast(Link, self._link)
+        question = link.session.recipient(path, self._offered(link, params))
+        reply = (await link.ask(question, 1, self._upstream._command))[0]
+        if reply.code == 421:
+            raise LinkLost("it said 421")
+        return reply
+
+    def _offered(self, link: Link, params: Sequence[str]) -> tuple[str, ...]:
+        """Only what this upstream understands; an unknown parameter would be refused."""
+        offers = link.session.extensions
+        return tuple(
+            param
+            for param in params
+            if (name := param.partition("=")[0].upper())
+            and (
+                (name in ("RET", "ENVID", "NOTIFY", "ORCPT") and offers.dsn)
+                or (name == "BODY" and offers.eightbitmime)
+                or (name == "SMTPUTF8" and offers.smtputf8)
+                or (name == "SIZE" and offers.size is not None)
+            )
+        )
+
+    async def deliver(self, prefix: bytes, body: Body, offset: int, about_to_end: Callable[[], None]) -> Final:
+        if self._link is None and not await self.restrict(range(len(self._accepted))):
+            return Final((self._refused or CHANGED_ITS_MIND,), why="the envelope was not accepted a second time")
+        link = cast(Link, self._link)
+        gateway = self._upstream.gateway
+        try:
+            answer = (await link.ask(link.session.data(), 1, gateway.data_timeout.total_seconds()))[0]
+            if answer.code != 354:
+                return self._data_refused(link, answer)
+            await link.stream(_in_order(prefix, body, offset), gateway.block_timeout.total_seconds())
+        except LinkLost as lost:
+            self._drop()
+            return Final((LOST,), why=lost.why)
+        return await self._end(link, about_to_end)
+
+    def _data_refused(self, link: Link, answer: Reply) -> Final:
+        """Rule R8: a refused DATA is the reply; not an octet of the message follows."""
+        if answer.is_positive or answer.is_intermediate or answer.code == 421:
+            self._drop()
+            return Final((passed_on(answer),), why=f"DATA was answered with {answer.code}")
+        self.abandon()
+        return Final((answer,))
+
+    async def _end(self, link: Link, about_to_end: Callable[[], None]) -> Final:
+        about_to_end()
+        expected = len(self._accepted) if self.per_recipient else 1
+        timeout = self._upstream.gateway.final_timeout.total_seconds()
+        try:
+            replies = await link.ask(link.session.end(True), expected, timeout)
+        except LinkLost as lost:
+            self._drop()
+            return Final((LOST,), doubtful=True, why=lost.why)
+        if len(replies) < expected or replies[-1].code == 421:
+            self._drop()
+            # 421 in place of the answer: RFC 5321 4.2.5 leaves the responsibility with the sender.
+            return Final((LOST,), why="it said 421 to the final dot")
+        self._link = None
+        self._upstream.give(link)
+        return Final(tuple(reply if reply.is_positive else passed_on(reply) for reply in replies))
+
+    async def restrict(self, wanted: Iterable[int]) -> bool:
+        """Ask for these recipients (again) in a transaction of their own."""
+        again = [self._accepted[index] for index in wanted]
+        self.release()
+        self._accepted, self._refused = [], None
+        for path, params in again:
+            if not (await self.recipient(path, params)).is_positive:
+                self.abandon()
+                return False
+        return bool(again)
+
+    def release(self) -> None:
+        link, self._link = self._link, None
+        if link is not None and not link.closed:
+            run_errand(_reset(self._upstream, link))
+
+    def abandon(self) -> None:
+        self.release()
+        self._accepted = []
+
+    def _drop(self) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            self._upstream.drop(link)
+
+
+async def _reset(upstream: SmtpUpstream, link: Link) -> None:
+    try:
+        answer = (await link.ask(link.session.reset(), 1, 30.0))[0]
+    except LinkLost:
+        upstream.drop(link)
+        return
+    if answer.code == 250:
+        upstream.give(link)
+    else:
+        upstream.drop(link)
+
+
+def _in_order(prefix: bytes, body: Body, offset: int) -> Iterable[bytes]:
+    """A small message goes out in one write; a large one piece by piece."""
+    if body.in_memory:
+        yield prefix + b"".join(body.pieces(offset))
+    else:
+        yield prefix
+        yield from body.pieces(offset)
+
+
+def open_upstream(url: str, gateway: Gateway, hostname: str, state: Path, tls: ssl.SSLContext) -> Upstream:
+    """The upstream that a URL names."""
+    from lockdown.gateway.mailbox import MaildirUpstream
+
+    target = Target.read(url)
+    if target.scheme == "maildir":
+        return MaildirUpstream(url, state / target.path)
+    return SmtpUpstream(target, gateway, hostname, tls)

@@ -1,0 +1,290 @@
+"""One worker process: accepts clients on its own listening socket and serves them until it is told to drain.
+
+Everything that a conversation needs hangs on the `Worker`; nothing here is shared with other workers but files.
+Fails as: it dies, and the master starts another; what was in flight is still with the senders.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import ssl
+import time
+from collections.abc import Coroutine, Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from lockdown.checklist.attachments.gate import BASE64_GROWTH
+from lockdown.checklist.relaying.gate import Route
+from lockdown.config import Settings, upstreams
+from lockdown.gateway.counts import LOOK_SECONDS, Counts
+from lockdown.gateway.facts import Facts
+from lockdown.gateway.listener import Connection
+from lockdown.gateway.quarantine import Quarantine
+from lockdown.gateway.recorder import Recorder
+from lockdown.gateway.tls import server_context, upstream_context
+from lockdown.gateway.transaction import Transaction
+from lockdown.gateway.upstream import Offers, SmtpUpstream, Upstream, open_upstream
+from lockdown.model.mail import Client
+from lockdown.smtp.reply import Reply
+from lockdown.smtp.server import Limits
+from lockdown.state.layout import StateDirectory
+from lockdown.state.metrics import GatewayMetrics, prepare_metrics
+from lockdown.state.outcomes import Outcomes
+from lockdown.state.tally import Tally
+
+log = logging.getLogger("lockdown.gateway")
+
+# Rule R20: of the connections that we can hold, this share is kept for those who have sent good mail before.
+_RESERVED_FOR_KNOWN = 0.3
+# Rule R20: when the loop is so late, we are overloaded whatever the counters say (Haraka's gauge).
+_TOO_LATE_SECONDS = 0.07
+_KNOWN_FOR = timedelta(days=7)
+_BACKLOG = 1024
+
+
+class Worker:
+    """The shared ground of all conversations of one process."""
+
+    def __init__(self, settings: Settings, state: StateDirectory, number: int, workers: int) -> None:
+        self.settings, self.state, self.number = settings, state, number
+        self.loop = asyncio.get_running_loop()
+        self.hostname = settings.gateway.hostname or socket.getfqdn()
+        self.authserv_id = self.hostname.encode()
+        self.greeting = Reply(220, "", f"{self.hostname} ESMTP").wire
+        self.limits = _limits(settings)
+        self.too_big = _too_big(settings)
+        self.connections: set[Connection] = set()
+        self.uploading: set[Transaction] = set()
+        self.draining = False
+        self.spill_directory = state.run
+        self.counts = Counts(settings, state.path, number, workers)
+        self.outcomes = Outcomes(state.path, keep=settings.gateway.outcome_memory)
+        self.facts = Facts(settings, self.counts, self.hostname)
+        self.metrics = GatewayMetrics()
+        self.recorder = Recorder(self)
+        self.quarantine = Quarantine(self)
+        self.tls: ssl.SSLContext = server_context(settings.gateway, self.hostname, state.tls, datetime.now(UTC))
+        self._behind = upstream_context()
+        self._inward = [self._open(url) for url in upstreams(settings.gateway)]
+        self._outward = [self._open(settings.gateway.outbound)] if settings.gateway.outbound else []
+        self.answers_per_recipient = any(isinstance(one, SmtpUpstream) and one.lmtp for one in self._inward)
+        self._known = Tally(state.path, "known", worker=number, workers=workers, window=_KNOWN_FOR)
+        self._offers: dict[bool, tuple[str, ...]] = {}
+        self._counter = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._lag = 0.0
+        self._disk_room = True
+        monitoring = settings.monitoring
+        self._idle = monitoring.idle_timeout.total_seconds()
+        self._request = monitoring.request_deadline.total_seconds()
+        self._least_rate = max(1, int(monitoring.data_rate))
+
+    def _open(self, url: str) -> Upstream:
+        return open_upstream(url, self.settings.gateway, self.hostname, self.state.path, self._behind)
+
+    # ── what conversations ask ──
+
+    def next_id(self) -> str:
+        """Sixteen digits that sort by time and are unique on this machine: milliseconds, worker, a counter."""
+        self._counter = self._counter + 1 & 0xFFF
+        return f"{time.time_ns() // 1_000_000:011X}{self.number & 0xFF:02X}{self._counter:03X}"
+
+    def upstreams(self, way: Route | None) -> Iterable[Upstream]:
+        """Those that may take this class of mail, by preference; the ones that are down only when all are."""
+        found = self._outward if way is Route.OUTWARD else self._inward
+        awake = [upstream for upstream in found if not upstream.resting()]
+        return awake or found
+
+    def offers(self, secure: bool) -> tuple[str, ...]:
+        """Our EHLO: what we and every upstream that is up can do (rule R13)."""
+        found = self._offers.get(secure)
+        if found is None:
+            found = self._offers[secure] = self._work_out_offers(secure)
+        return found
+
+    def _work_out_offers(self, secure: bool) -> tuple[str, ...]:
+        common: Offers | None = None
+        for upstream in (*self._inward, *self._outward):
+            if upstream.up and upstream.offers is not None:
+                common = upstream.offers if common is None else common.both(upstream.offers)
+        common = common or Offers()
+        size = min(int(self.settings.gateway.max_message), common.size or 1 << 62)
+        return (
+            "PIPELINING",
+            f"SIZE {size}",
+            *(("STARTTLS",) if not secure else ()),
+            "ENHANCEDSTATUSCODES",
+            *(("8BITMIME",) if common.eightbitmime else ()),
+            *(("DSN",) if common.dsn else ()),
+            *(("SMTPUTF8",) if common.smtputf8 else ()),
+            f"LIMITS RCPTMAX={self.settings.monitoring.recipients_per_message}",
+        )
+
+    def has_room_for(self, client: Client) -> bool:
+        """Whether one more connection can be served; the last share is for those who have sent good mail (rule R20)."""
+        most = self.settings.monitoring.max_connections
+        count = len(self.connections)
+        if count <= most * (1 - _RESERVED_FOR_KNOWN) and self._lag < _TOO_LATE_SECONDS:
+            return True
+        return count <= most and (client.trusted or self._known.total(client.prefix, time.time()) > 0)
+
+    def remember_good(self, client: Client) -> None:
+        """A message of this client was accepted."""
+        self._known.add(client.prefix, 1, time.time())
+
+    def has_disk_room(self) -> bool:
+        """Rule R4: one and a half times the largest message, looked at once a second."""
+        return self._disk_room
+
+    def idle_deadline(self) -> float:
+        """Until when the next command must have begun."""
+        return self.loop.time() + self._idle
+
+    def request_deadline(self) -> float:
+        """Until when a command that has begun must be whole."""
+        return self.loop.time() + self._request
+
+    def data_deadline(self, transaction: Transaction) -> float:
+        """Rule R1: the whole message has its time, and each octet prolongs it as the least rate allows."""
+        body = transaction.body
+        size = body.size if body is not None else 0
+        now = self.loop.time()
+        return min(transaction.body_began + self._request + size / self._least_rate, now + self._idle)
+
+    def start_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run it beside everything else; kept until it ends, as asyncio asks."""
+        task = self.loop.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # ── its own clock ──
+
+    async def tick(self) -> None:
+        """Once a second: time limits, slow uploads, disk room, the store's changes."""
+        expected = self.loop.time() + LOOK_SECONDS
+        second = 0.0
+        while True:
+            await asyncio.sleep(max(0.0, expected - self.loop.time()))
+            now = self.loop.time()
+            self._lag = now - expected
+            expected = now + LOOK_SECONDS
+            self.counts.look()
+            if now - second >= 1.0:
+                second = now
+                self._tick(now)
+
+    def _tick(self, now: float) -> None:
+        for connection in list(self.connections):
+            connection.tick(now)
+        for upstream in (*self._inward, *self._outward):
+            upstream.tick(now)
+        slow = now - self.settings.gateway.release_upload.total_seconds()
+        for transaction in self.uploading:
+            if transaction.body_began < slow:
+                transaction.release_upstream()
+        self._disk_room = self.state.free_bytes() >= 1.5 * self.settings.gateway.max_message
+        self._offers.clear()
+        self.metrics.flush()
+        self.metrics.gauges(len(self.connections), {one.url: one.up for one in (*self._inward, *self._outward)})
+
+    async def probe_upstreams(self) -> None:
+        """Learn what they can do; again each minute, and at once for those that were down."""
+        while True:
+            await asyncio.gather(*(one.probe() for one in (*self._inward, *self._outward) if not one.resting()))
+            self._offers.clear()
+            await asyncio.sleep(60.0 if all(one.up for one in self._inward) else 2.0)
+
+    # ── life ──
+
+    async def serve(self, sockets: list[socket.socket], ready: int | None) -> None:
+        """Serve until SIGTERM, then drain (rule R23)."""
+        stop = asyncio.Event()
+        self.loop.add_signal_handler(signal.SIGTERM, stop.set)
+        # A terminal's Ctrl-C reaches the whole group; when to drain is the master's to say. Its death says so too.
+        self.loop.add_signal_handler(signal.SIGINT, lambda: None)
+        self.loop.add_reader(0, stop.set)
+        await asyncio.to_thread(self.quarantine.open)
+        probing = asyncio.ensure_future(self.probe_upstreams())
+        await asyncio.wait({probing}, timeout=2.0)
+        ticking = asyncio.ensure_future(self.tick())
+        watching = asyncio.ensure_future(self.quarantine.watch_store())
+        servers = [
+            await self.loop.create_server(lambda: Connection(self), sock=one, backlog=_BACKLOG) for one in sockets
+        ]
+        if ready is not None:
+            os.write(ready, b"ready\n")
+            os.close(ready)
+        await stop.wait()
+        self.loop.remove_reader(0)
+        await self._drain(servers)
+        for task in (probing, ticking, watching):
+            task.cancel()
+        await self._close()
+
+    async def _drain(self, servers: list[asyncio.Server]) -> None:
+        """No new clients; those within a transaction may finish it."""
+        self.draining = self.counts.frozen = True
+        for server in servers:
+            server.close()
+        for connection in list(self.connections):
+            connection.drain()
+        deadline = self.loop.time() + self.settings.gateway.drain.total_seconds()
+        while self.connections and self.loop.time() < deadline:
+            await asyncio.sleep(0.02)
+
+    async def _close(self) -> None:
+        for upstream in (*self._inward, *self._outward):
+            await upstream.close()
+        self.recorder.flush()
+        self.metrics.flush()
+        self.outcomes.sync()
+        await asyncio.to_thread(self.quarantine.close)
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        max_size=int(settings.gateway.max_message),
+        data_line=int(settings.attachments.max_line),
+        recipients=settings.monitoring.recipients_per_message,
+    )
+
+
+def _too_big(settings: Settings) -> Reply:
+    limit = int(settings.gateway.max_message)
+    attachments = int(limit / BASE64_GROWTH)
+    return Reply(
+        552,
+        "3.4",
+        f"Message too large: the limit is {limit >> 20} MB, about {attachments >> 20} MB of attachments;"
+        " send a link to the files, or several smaller messages",
+    )
+
+
+def run_worker(
+    settings: Settings, state: Path, number: int, workers: int, descriptors: list[int], ready: int | None
+) -> int:
+    """The worker process's main: `descriptors` are the listening sockets that the master opened for it."""
+    directory = StateDirectory(state)
+    prepare_metrics(directory.metrics)
+    sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
+
+    async def main() -> None:
+        worker = Worker(settings, directory, number, workers)
+        await worker.serve(sockets, ready)
+
+    _run(main())
+    return 0
+
+
+def _run(main: object) -> None:
+    try:
+        import uvloop
+    except ImportError:  # the same code, slower: a platform without a wheel
+        asyncio.run(main)  # type: ignore[arg-type]
+    else:
+        uvloop.run(main)  # type: ignore[arg-type]

@@ -1,0 +1,162 @@
+"""What became of each message that was handed upstream: the cure for the lost final reply (RFC 1047).
+
+Between upstream's acceptance and the client's hearing of it lies a gap; a connection or a worker that dies in it makes
+the client send the same message again. The retry has the same envelope, client and content, so it has the same key,
+and gets the reply that was lost instead of a second copy. A genuine second sending differs in its content (Date,
+Message-ID, Received).
+
+One file for all workers, any of which may write any slot. Each record carries its checksum: one that two workers tore,
+and one that was pushed out of a full bucket, is absent; then a duplicate is possible, never a loss.
+
+Settled records are in the page cache before the client hears its 250 (a kill -9 does not lose them) but not on the
+disk: `sync` is called by a timer. Nothing rests on them but the absence of a duplicate; the message itself is
+upstream's, so power loss may cost one second copy and an fsync before every 250 would buy no safety.
+
+Fails as: OperatorError at opening; afterwards never.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import IntEnum
+from hashlib import blake2b
+from pathlib import Path
+
+from lockdown.state.keyfile import key_of
+from lockdown.state.shared import ABSENT, SharedTable
+
+_KEY_BYTES = 16
+_VALUE_BYTES = 256
+_CHECKSUM = struct.Struct("=I")
+# The key again, kind, code, pid and start of the process that handed it on, when, length of the text that follows.
+_RECORD = struct.Struct(f"={_KEY_BYTES}sBHIQdH")
+_TEXT_AT = _CHECKSUM.size + _RECORD.size
+MOST_TEXT_BYTES = _VALUE_BYTES - _TEXT_AT
+
+
+class _Kind(IntEnum):
+    BEGUN = 1
+    SETTLED = 2
+    DOUBTFUL = 3
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """Handed upstream by a process that lives; its answer is awaited."""
+
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Handed upstream, and the answer was lost, or its reader died before it came: nobody can know."""
+
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Upstream's final reply."""
+
+    code: int
+    text: str
+
+
+Outcome = InFlight | Lost | Settled
+
+
+class Outcomes:
+    """The memory of this machine's workers. Times are Unix time."""
+
+    def __init__(self, directory: Path, *, keep: timedelta, slots: int = 131072) -> None:
+        path = Path(directory) / "outcomes"
+        self._table = SharedTable(path, digest_bytes=_KEY_BYTES, value_bytes=_VALUE_BYTES, slots=slots)
+        self._memory = self._table.memory
+        self._secret = key_of(path.with_name("outcomes.key"))
+        self._keep_seconds = keep.total_seconds()
+        self._pid, self._start = os.getpid(), _start_of(os.getpid())
+
+    def key(self, client_prefix: str, sender: str, recipients: Sequence[str], content_digest: bytes) -> bytes:
+        """What an identical retry has in common with its first sending. The order of recipients does not matter."""
+        envelope = "\0".join((client_prefix, sender, *sorted(recipients))).encode("utf-8", "surrogateescape")
+        return blake2b(content_digest + envelope, digest_size=_KEY_BYTES, key=self._secret).digest()
+
+    def begin(self, key: bytes, now: float) -> None:
+        """The message is about to be handed upstream; its answer is unknown."""
+        if self._pid != os.getpid():
+            self._pid, self._start = os.getpid(), _start_of(os.getpid())
+        self._write(key, _Kind.BEGUN, 0, b"", now)
+
+    def settle(self, key: bytes, code: int, text: str, now: float) -> None:
+        """Upstream's final reply; to be called before the client hears it. The text is cut to fit."""
+        octets = text.encode("utf-8", "replace")
+        if len(octets) > MOST_TEXT_BYTES:
+            octets = octets[:MOST_TEXT_BYTES].decode("utf-8", "ignore").encode()
+        self._write(key, _Kind.SETTLED, code, octets, now)
+
+    def doubt(self, key: bytes, now: float) -> None:
+        """The connection was lost after the final dot: a retry finds `Lost`, though we live."""
+        self._write(key, _Kind.DOUBTFUL, 0, b"", now)
+
+    def recall(self, key: bytes, now: float) -> Outcome | None:
+        """What is known of this key; None: nothing, or not any more."""
+        at = self._table.find(key)
+        if at == ABSENT:
+            return None
+        octets = self._memory[at : at + _VALUE_BYTES]
+        written, kind, code, pid, start, since, length = _RECORD.unpack_from(octets, _CHECKSUM.size)
+        body = octets[_CHECKSUM.size : _TEXT_AT + length]
+        if zlib.crc32(body) != _CHECKSUM.unpack_from(octets)[0] or written != key or now - since > self._keep_seconds:
+            return None
+        if kind == _Kind.SETTLED:
+            return Settled(code, octets[_TEXT_AT : _TEXT_AT + length].decode())
+        in_flight = kind == _Kind.BEGUN and _start_of(pid) == start
+        return InFlight(since) if in_flight else Lost(since)
+
+    def forget(self, key: bytes) -> None:
+        """The client has proved that it heard the reply, or the outcome was a refusal."""
+        self._table.drop(key)
+
+    def sync(self) -> None:
+        """Bring to disk what is known so far. Blocks for the disk, so call it in a thread."""
+        self._table.sync()
+
+    def close(self) -> None:
+        """Give the file back; what it says stays."""
+        self._table.close()
+
+    def _write(self, key: bytes, kind: _Kind, code: int, text: bytes, now: float) -> None:
+        body = _RECORD.pack(key, kind, code, self._pid, self._start, now, len(text)) + text
+        value = _CHECKSUM.pack(zlib.crc32(body)) + body
+        at = self._table.find(key)
+        if at == ABSENT:
+            self._table.insert(key, value, self._rank)
+        else:
+            self._memory[at : at + len(value)] = value
+
+    def _rank(self, value_at: int) -> tuple[float, ...]:
+        """The lowest leaves: the oldest."""
+        since: float = _RECORD.unpack_from(self._memory, value_at + _CHECKSUM.size)[5]
+        return (since,)
+
+
+def _start_of(pid: int) -> int:
+    """A stamp of the process that has this number now: of its boot and its start. 0: there is no such process.
+
+    A zombie has ended: it will hear no answer any more.
+    """
+    try:
+        # The name, in parentheses, may hold anything; the fields begin behind its last one.
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return 0
+    return 0 if fields[0] in b"ZX" else zlib.crc32(_boot()) << 32 | int(fields[19]) & 0xFFFFFFFF
+
+
+def _boot() -> bytes:
+    return Path("/proc/sys/kernel/random/boot_id").read_bytes()

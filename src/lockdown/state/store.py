@@ -1,0 +1,180 @@
+"""What Lockdown keeps in tables, named after what is asked: held messages, blocks, audits, waivers.
+
+Each deed gives a future that resolves once it is on the disk; each question is answered on the calling thread.
+SQLAlchemy is imported when a store is opened and not with this module: it costs 300 ms. A store is opened by the
+process that uses it, after any fork, and may be used by all of its threads.
+
+Fails as: OperatorError "store-…" (locked, full, damaged, unwritable, newer), from opening, questions and futures.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
+
+from lockdown.model.errors import OperatorError
+from lockdown.model.finding import Finding
+from lockdown.model.held import HeldMessage, HeldState, QuarantineTotals
+from lockdown.model.mail import Block
+from lockdown.model.record import Audit, BlockRecord, Waiver
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection
+
+    from lockdown.state.sql import audits, blocks, quarantine, versions
+    from lockdown.state.sql.database import Database
+
+T = TypeVar("T")
+
+HERE = "local"
+"""The host id of a machine that is not part of a fleet."""
+
+
+def _import_statements() -> None:
+    """Bind the names that the methods below speak with. Once, when the first store is opened."""
+    global Database, audits, blocks, quarantine, versions
+    from lockdown.state.sql import audits, blocks, quarantine, versions
+    from lockdown.state.sql.database import Database
+
+
+def open_store(directory: Path, *, host_id: str = HERE) -> Store:
+    """The store of this state directory; made, or brought up to date, if need be."""
+    return Store(f"sqlite:///{quote(str(Path(directory).absolute() / 'lockdown.db'))}", host_id=host_id)
+
+
+class Store:
+    """One host's rows in the engine at this URL."""
+
+    def __init__(self, url: str, *, host_id: str = HERE) -> None:
+        _import_statements()
+        self._database, self._host = Database(url), host_id
+
+    def close(self) -> None:
+        """Commit what waits, and let go."""
+        self._database.close()
+
+    def version(self) -> int:
+        """A number that differs after a block, a waiver, a release or a deletion: cheap enough to ask each second."""
+        return self._database.ask(lambda link: versions.version(link, self._host))
+
+    # ── held messages ──
+
+    def hold(self, message: HeldMessage) -> Future[HeldMessage]:
+        """Enter a held message; its octets must be in the spool already (see `spool.hold_durably`)."""
+        return self._database.write(lambda link: quarantine.hold(link, self._host, message))
+
+    def held(self, *, limit: int = 1000, states: Sequence[HeldState] = (HeldState.HELD,)) -> list[HeldMessage]:
+        """Held messages, the newest first."""
+        return self._database.ask(lambda link: quarantine.messages(link, self._host, states, limit))
+
+    def held_message(self, id: str) -> HeldMessage | None:
+        """One message, whatever has become of it."""
+        return self._database.ask(lambda link: quarantine.message(link, self._host, id))
+
+    def held_ids(self) -> set[str]:
+        """The ids whose octets must lie in the spool."""
+        return self._database.ask(lambda link: quarantine.ids_with_bytes(link, self._host))
+
+    def released(self, id: str, by: str, now: datetime) -> Future[bool]:
+        """The server behind has it. False: it was not held (any more)."""
+        return self._change(id, HeldState.RELEASED, by, now)
+
+    def deleted(self, id: str, by: str, now: datetime) -> Future[bool]:
+        """It is gone, by a person or by age. False: it was not held (any more)."""
+        return self._change(id, HeldState.DELETED, by, now)
+
+    def bytes_missing(self, id: str, now: datetime) -> Future[bool]:
+        """Its octets are not in the spool. False: it was not held (any more)."""
+        return self._change(id, HeldState.BYTES_MISSING, "sweep", now)
+
+    def quarantine_totals(self) -> QuarantineTotals:
+        """How many are held, of how many octets, since when."""
+        return self._database.ask(lambda link: quarantine.totals(link, self._host))
+
+    def expired_holds(self, before: datetime) -> list[HeldMessage]:
+        """Messages held since before then, the oldest first."""
+        return self._database.ask(lambda link: quarantine.expired(link, self._host, before))
+
+    def _change(self, id: str, state: HeldState, by: str, now: datetime) -> Future[bool]:
+        return self._decide(lambda link: quarantine.change(link, self._host, id, state, by, now))
+
+    # ── blocked networks ──
+
+    def block(self, network: str, why: str, until: datetime | None, by: str, now: datetime) -> Future[Block]:
+        """Block a network until then (None: until somebody ends it). A term that runs for it already is replaced."""
+        net = _network(network)
+        return self._decide(lambda link: blocks.block(link, self._host, net, why, until, by, now))
+
+    def unblock(self, network: str, by: str, now: datetime | None = None) -> Future[bool]:
+        """End a network's block now. False: there is none that runs."""
+        net, at = _network(network), now or datetime.now(UTC)
+        return self._decide(lambda link: blocks.unblock(link, self._host, net, by, at))
+
+    def active_blocks(self, now: datetime) -> list[Block]:
+        """The blocks that run, in the order they began."""
+        return self._database.ask(lambda link: blocks.active(link, self._host, now))
+
+    def block_history(self, network: str) -> list[BlockRecord]:
+        """All terms of exactly this network, the newest first."""
+        net = _network(network)
+        return self._database.ask(lambda link: blocks.history(link, self._host, net))
+
+    # ── audits and waivers ──
+
+    def record_audit(self, findings: Sequence[Finding], host: str, taken_at: datetime) -> Future[None]:
+        """Keep what an audit of this host has found."""
+        found = tuple(findings)
+        return self._database.write(lambda link: audits.record(link, self._host, found, host, taken_at))
+
+    def latest_audit(self, host: str, *, back: int = 0) -> Audit | None:
+        """The latest audit of a host, or the one so many before it. None: there is none."""
+        return self._database.ask(lambda link: audits.audit(link, self._host, host, back))
+
+    def latest_findings(self, host: str) -> tuple[Finding, ...]:
+        """Of the latest audit; empty also when there was none (`latest_audit` tells them apart)."""
+        audit = self.latest_audit(host)
+        return audit.findings if audit else ()
+
+    def previous_findings(self, host: str) -> tuple[Finding, ...]:
+        """Of the audit before the latest; empty also when there was none."""
+        audit = self.latest_audit(host, back=1)
+        return audit.findings if audit else ()
+
+    def audited_hosts(self) -> list[str]:
+        """Every host that has been audited, by name."""
+        return self._database.ask(lambda link: audits.audited_hosts(link, self._host))
+
+    def waive(self, control: str, target: str, reason: str, owner: str, until: datetime) -> Future[None]:
+        """Bear with a control until then. A waiver that it has for this target is replaced."""
+        waiver = Waiver(control, target, reason, owner, until)
+        return self._decide(lambda link: audits.waive(link, self._host, waiver))
+
+    def waivers(self, now: datetime) -> list[Waiver]:
+        """The waivers whose day has not come."""
+        return self._database.ask(lambda link: audits.active_waivers(link, self._host, now))
+
+    def _decide(self, deed: Callable[[Connection], T]) -> Future[T]:
+        """A deed that others must learn of: `version` differs after it."""
+
+        def decided(link: Connection) -> T:
+            versions.bump(link, self._host)
+            return deed(link)
+
+        return self._database.write(decided)
+
+
+def _network(text: str) -> str:
+    """One spelling for one network: 192.0.2.7/24 is 192.0.2.0/24, and an address is its own /32 or /128."""
+    try:
+        return str(ipaddress.ip_network(text.strip(), strict=False))
+    except ValueError as error:
+        raise OperatorError(
+            "not-a-network", what=f"{text!r} is not a network", why=str(error), try_this="write it like 192.0.2.0/24"
+        ) from None

@@ -1,0 +1,232 @@
+"""Make the recordings anew: each is a snapshot of the Postfix that is really installed, set up in its own way.
+
+    python tests/recordings/make.py [NAME …]          needs root (for `denied`) and Postfix; starts no server
+
+What depends on the machine that records (its name, its interfaces, what listens) is replaced by what a case says, and
+the folder of the configuration by /etc/postfix, so that recordings of two machines differ only where Postfix differs.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lockdown.config import Loaded, Settings
+from lockdown.facts import gateway, interfaces, listeners
+from lockdown.host.folder import read_folder, write_folder
+from lockdown.host.read import take_snapshot
+from lockdown.model.snapshot import Reading, Snapshot
+from lockdown.model.unknown import Unknown
+
+HOSTS = Path(__file__).parent / "hosts"
+TAKEN_AT = datetime(2026, 1, 15, 3, 0, tzinfo=UTC)
+NOBODY = "65534"
+
+MAIN_CF = """\
+# A careful mail server.
+compatibility_level = 3.6
+myhostname = mail.example.org
+mydestination = $myhostname, localhost, example.org
+mynetworks = 127.0.0.0/8 [::1]/128
+smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated,
+    reject_unauth_destination
+disable_vrfy_command = yes
+message_size_limit = 26214400
+mailbox_size_limit = 0
+smtpd_client_message_rate_limit = 100
+"""
+MASTER_CF = """\
+smtp      inet  n       -       y       -       -       smtpd
+submission inet n       -       y       -       -       smtpd
+  -o smtpd_tls_security_level=encrypt
+  -o smtpd_sasl_auth_enable=yes
+  -o smtpd_sender_login_maps=texthash:/etc/postfix/logins
+  -o smtpd_sender_restrictions=reject_sender_login_mismatch
+  -o smtpd_client_restrictions=permit_sasl_authenticated,reject
+pickup    unix  n       -       y       60      1       pickup
+cleanup   unix  n       -       y       -       0       cleanup
+qmgr      unix  n       -       n       300     1       qmgr
+rewrite   unix  -       -       y       -       -       trivial-rewrite
+anvil     unix  -       -       y       -       1       anvil
+"""
+SETTINGS = """\
+[site]
+domains = ["example.org"]
+recipients = ["info@example.org"]
+[gateway]
+listen = ["127.0.0.1:2525"]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One machine: what is appended to the careful files, or a whole file in place of one."""
+
+    about: str
+    main: str = ""
+    master: str = ""
+    settings: str = SETTINGS.replace("example.org", "example.com")
+    whole_main: str = MAIN_CF
+    whole_master: str = MASTER_CF
+    tables: tuple[tuple[str, str], ...] = ()
+    interfaces: str = "lo 127.0.0.1/8\nlo ::1/128\neth0 192.0.2.7/24\n"
+    listeners: str = "tcp 0.0.0.0:25 412 master\ntcp 0.0.0.0:587 412 master\n"
+    as_nobody: bool = False
+    installed: bool = True
+
+
+def _behind_the_gateway(more: str = "") -> str:
+    return SETTINGS.replace("example.org", "example.com") + f'upstream = "smtp://127.0.0.1:25"\n{more}'
+
+
+CASES = {
+    "healthy": Host("all of it holds"),
+    "behind-the-gateway": Host(
+        "the gateway in front, not trusted, and Postfix learns the real clients by XCLIENT",
+        main="mynetworks = 192.0.2.7/32\nsmtpd_authorized_xclient_hosts = 127.0.0.1\n",
+        settings=_behind_the_gateway(),
+    ),
+    "gateway-is-trusted": Host(
+        "the gateway's own address is in mynetworks of the server behind, and that server takes less than the gateway",
+        main="message_size_limit = 10240000\n",
+        settings=_behind_the_gateway(),
+    ),
+    "gateway-of-everyone": Host(
+        "a gateway that trusts loopback, bounds nothing, and still serves the example to the world",
+        settings='[gateway]\nlisten = ["0.0.0.0:25"]\ntrusted_networks = ["127.0.0.0/8"]\nmax_message = "200 MiB"\n'
+        '[attachments]\nnetwork_bytes = "900 GiB"\nmax_parts = 1000000\n',
+    ),
+    "open-relay-permit": Host(
+        "a permission stands before the relay rule",
+        main="smtpd_relay_restrictions = permit, reject_unauth_destination\n",
+    ),
+    "open-relay-mynetworks": Host("the whole Internet is trusted", main="mynetworks = 127.0.0.0/8, 0.0.0.0/0\n"),
+    "open-relay-relay-domains": Host(
+        "a pattern counts every domain as ours", main="relay_domains = regexp:/etc/postfix/relay\n",
+        tables=(("relay", "/./ OK\n"),),
+    ),
+    "open-relay-forged-sender": Host(
+        "whoever says that he is the director may relay",
+        main="smtpd_relay_restrictions = permit_mynetworks, check_sender_access texthash:/etc/postfix/senders,\n"
+        "    reject_unauth_destination\n",
+        tables=(("senders", "# our own people\ndirector@example.org OK\n"),),
+    ),
+    "open-relay-on-one-port": Host(
+        "port 25 is closed, and a port for the scanners of the office is open",
+        master="2526 inet n - y - - smtpd\n  -o smtpd_relay_restrictions=permit_mynetworks,permit,reject\n",
+    ),
+    "open-relay-warned": Host(
+        "the relay rule only warns, left over from a test",
+        main="smtpd_relay_restrictions = permit_mynetworks, warn_if_reject reject_unauth_destination, permit, reject\n",
+    ),
+    "trusts-containers": Host(
+        "the container bridge and a whole private range are trusted",
+        main="mynetworks = 127.0.0.0/8 172.16.0.0/12\n",
+        interfaces="lo 127.0.0.1/8\neth0 192.0.2.7/24\ndocker0 172.17.0.1/16\n",
+    ),
+    "trusts-the-neighbours": Host(
+        "mynetworks is left to its style, and the style is the subnet", main="mynetworks_style = subnet\n",
+        whole_main=MAIN_CF.replace("mynetworks = 127.0.0.0/8 [::1]/128\n", ""),
+    ),
+    "refuses-all-mail": Host(
+        "a hardening guide for workstations was followed on a mail server",
+        main="smtpd_client_restrictions = permit_mynetworks, reject\n",
+        settings=SETTINGS.replace("[site]\n", '[site]\nrole = "mx"\n'),
+    ),
+    "listens-to-itself": Host(
+        "a mail server that listens on loopback only",
+        main="inet_interfaces = loopback-only\n",
+        settings=SETTINGS.replace("[site]\n", '[site]\nrole = "mx"\n'),
+    ),
+    "no-relay-rule": Host(
+        "neither list refuses anything, so Postfix answers 451 to everybody",
+        main="smtpd_relay_restrictions =\nsmtpd_recipient_restrictions = permit_mynetworks\n",
+    ),
+    "clear-passwords-no-limits": Host(
+        "passwords in clear, any size, no counter of clients, unknown users accepted, old address forms followed",
+        main="smtpd_sasl_auth_enable = yes\nmessage_size_limit = 0\nmailbox_size_limit = 51200000\n"
+        "header_size_limit = 100000000\nqueue_minfree = 1000\nlocal_recipient_maps =\nallow_untrusted_routing = yes\n"
+        "smtpd_client_message_rate_limit = 0\nmynetworks = 127.0.0.0/8 198.51.100.0/24\ndisable_vrfy_command = no\n",
+        whole_master=MASTER_CF.replace("anvil     unix  -       -       y       -       1       anvil\n", ""),
+    ),
+    "tables-missing": Host(
+        "tables that are named and not there, and domains in a database",
+        main="mynetworks = 127.0.0.0/8, cidr:/etc/postfix/friends\nrelay_domains = mysql:/etc/postfix/relay.cf\n"
+        "smtpd_relay_restrictions = check_client_access texthash:/etc/postfix/clients, permit_mynetworks,\n"
+        "    reject_unauth_destination\n",
+    ),
+    "broken-syntax": Host("main.cf has a line that Postfix does not understand", main="message_size_limit 26214400\n"),
+    "denied": Host("the reader may not read main.cf", as_nobody=True),
+    "no-postfix": Host("no mail server at all", installed=False, listeners="tcp 0.0.0.0:22 300 sshd\n"),
+    "another-mail-server": Host(
+        "no Postfix, yet something takes mail", installed=False, listeners="tcp 0.0.0.0:25 300 exim4\n"
+    ),
+}  # fmt: skip
+
+
+def record(name: str, host: Host) -> None:
+    """Set the machine up in a folder of its own, read it, and keep what was read."""
+    with tempfile.TemporaryDirectory(prefix="recording-") as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        etc = _configuration(folder, host)
+        snapshot = _snapshot(folder, etc, host)
+    target = HOSTS / name
+    shutil.rmtree(target, ignore_errors=True)
+    write_folder(_of_no_machine(snapshot, etc, host), target)
+
+
+def _configuration(folder: Path, host: Host) -> Path:
+    etc = folder / "etc"
+    etc.mkdir()
+    written = {
+        "main.cf": host.whole_main + host.main,
+        "master.cf": host.whole_master + host.master,
+        **dict(host.tables),
+    }
+    for name, text in written.items():
+        etc.joinpath(name).write_text(text.replace("/etc/postfix", str(etc)))
+    folder.joinpath("lockdown.toml").write_text(host.settings)
+    if host.as_nobody:
+        etc.joinpath("main.cf").chmod(0o600)
+    return etc
+
+
+def _snapshot(folder: Path, etc: Path, host: Host) -> Snapshot:
+    if not host.installed:
+        nowhere = take_snapshot(Loaded(Settings(), {}), TAKEN_AT, places=())
+        told = gateway.describe(Loaded(Settings(), {}))
+        return replace(nowhere, readings={**nowhere.readings, gateway.SOURCE: told})
+    out = folder / "out"
+    out.mkdir()
+    shutil.chown(out, int(NOBODY), int(NOBODY))
+    drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if host.as_nobody else []
+    command = [sys.executable, "-m", "lockdown", "snapshot", "--config", str(folder / "lockdown.toml")]
+    subprocess.run([*drop, *command, "--postfix-config", str(etc), "-o", str(out / "snapshot")], check=True, timeout=60)
+    return read_folder(out / "snapshot")
+
+
+def _of_no_machine(snapshot: Snapshot, etc: Path, host: Host) -> Snapshot:
+    readings: dict[str, Reading] = {}
+    for name, reading in snapshot.readings.items():
+        readings[name.replace(str(etc), "/etc/postfix")] = _moved(reading, etc)
+    readings |= {interfaces.SOURCE: host.interfaces, listeners.SOURCE: host.listeners}
+    return Snapshot("mail.example.org", TAKEN_AT, snapshot.version, readings)
+
+
+def _moved(reading: Reading, etc: Path) -> Reading:
+    def moved(text: str) -> str:
+        return text.replace(str(etc), "/etc/postfix").replace(str(etc.parent), "/etc/lockdown")
+
+    return Unknown(moved(reading.why)) if isinstance(reading, Unknown) else moved(reading)
+
+
+if __name__ == "__main__":
+    for wanted in sys.argv[1:] or CASES:
+        record(wanted, CASES[wanted])
+        print(wanted)

@@ -1,0 +1,83 @@
+"""Hosts as folders: what an audit finds on each recorded machine, line for line.
+
+`hosts/NAME/` is a snapshot that `make.py` took with the installed Postfix; `hosts/NAME.expected` is what is found there.
+On a difference the lines that came out lie beside it, as `NAME.got`: read them, and rename the file if they are right.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from lockdown.engine.audit import audit, cards
+from lockdown.engine.snapshots import settings_of, snapshot_from_folder
+from lockdown.model.finding import Finding, State
+from lockdown.model.unknown import Unknown
+
+HOSTS = Path(__file__).parent / "hosts"
+NAMES = sorted(path.name for path in HOSTS.iterdir() if path.is_dir())
+NOW = datetime(2026, 1, 15, 4, 0, tzinfo=UTC)
+
+
+def found_on(name: str) -> tuple[Finding, ...]:
+    snapshot = snapshot_from_folder(HOSTS / name)
+    policy = settings_of(snapshot)
+    assert not isinstance(policy, Unknown)
+    return audit(snapshot, policy, NOW).findings
+
+
+def as_lines(findings: tuple[Finding, ...]) -> str:
+    return "".join(
+        f"{finding.state:<8}{finding.control} [{finding.target}] {finding.says}\n"
+        + "".join(f"            {line.source}:{line.line or '-'}: {line.text}\n" for line in _shown(finding))
+        for finding in findings
+    )
+
+
+def _shown(finding: Finding) -> tuple[object, ...]:
+    return finding.evidence if finding.state in (State.FAIL, State.WARN) else ()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_audit_of_a_recorded_host_finds_what_is_written_beside_it(name: str) -> None:
+    lines = as_lines(found_on(name))
+    expected = HOSTS / f"{name}.expected"
+    got = HOSTS / f"{name}.got"
+    got.unlink(missing_ok=True)
+    if not expected.exists() or lines != expected.read_text():
+        got.write_text(lines)
+    assert lines == expected.read_text()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_bad_finding_says_what_to_type(name: str) -> None:
+    for finding in found_on(name):
+        assert finding.next_command or finding.state not in (State.FAIL, State.WARN), finding
+
+
+def test_every_audited_control_is_recorded_passing_failing_and_unreadable() -> None:
+    states: dict[str, set[State]] = {}
+    for name in NAMES:
+        for finding in found_on(name):
+            states.setdefault(finding.control, set()).add(finding.state)
+    for control in (control for card in cards() for control in card.controls if not control.in_flight):
+        if "audit" in next(card.empty for card in cards() if control in card.controls):
+            continue
+        seen = states[control.id]
+        assert State.PASS in seen, control.id
+        assert State.FAIL in seen or State.WARN in seen, control.id
+        assert State.UNKNOWN in seen, control.id
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("open-relay")])
+def test_every_way_to_an_open_relay_fails_its_control(name: str) -> None:
+    failed = {finding.control for finding in found_on(name) if finding.state is State.FAIL}
+    assert "relaying.open-to-strangers" in failed
+
+
+@pytest.mark.parametrize("name", ["denied", "broken-syntax", "another-mail-server"])
+def test_a_server_that_cannot_be_read_never_passes(name: str) -> None:
+    of_postfix = [finding.state for finding in found_on(name) if finding.target.startswith("postfix")]
+    assert set(of_postfix) == {State.UNKNOWN}
