@@ -1,7 +1,7 @@
 """`python -m benchmarks [--quick] [NAME ...]`: measure, show, write.
 
-Exit code 1 when a message was lost or came twice, or when nothing could be measured. A missed target is said, not
-failed.
+Exit code 1 when a message was lost, refused or came twice, or when nothing could be measured.
+A missed target is said, not failed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import big_message, idle, large, latency, machine, report, throughput
-from benchmarks.figures import Figure, LostMessages, NotMeasured, Unmeasurable
+from benchmarks.figures import BrokenRun, Figure, NotMeasured, Unmeasurable
 from benchmarks.session import Measured, Setup
 
 Entry = Figure | NotMeasured
@@ -30,7 +30,9 @@ MEASUREMENTS: Measurements = {
     "idle": idle.measure,
     "big-message": big_message.measure,
 }
-_QUICK = {"rounds": 2, "leg_seconds": 0.4, "idle_connections": 1000, "latency_messages": 400}
+_BUSY = 0.5
+"""Load for each processor, before we begin, above which nothing that is measured means much."""
+_QUICK = {"rounds": 2, "leg_seconds": 0.4, "idle_connections": 3000, "latency_messages": 400}
 _FULL = {"rounds": 5, "leg_seconds": 1.5, "idle_connections": 5000, "latency_messages": 2000}
 
 
@@ -67,9 +69,9 @@ def _collect(name: str, taken: Measured, into: list[Entry], console: Console) ->
         into.extend(taken)
     except Unmeasurable as reason:
         into.append(NotMeasured(name, "all of it", str(reason)))
-    except LostMessages as loss:
-        console.print(f"MAIL WAS LOST: {loss}", style="bold red", markup=False, highlight=False)
-        into.append(NotMeasured(name, "the rest of it", f"stopped, mail was lost: {loss}"))
+    except BrokenRun as broken:
+        console.print(f"{broken.headline}: {broken}", style="bold red", markup=False, highlight=False)
+        into.append(NotMeasured(name, "the rest of it", f"{broken.headline}: {broken}"))
         return False
     return True
 
@@ -87,6 +89,10 @@ def main(given: Sequence[str], measurements: Measurements = MEASUREMENTS) -> int
         names = chosen.names or list(measurements)
         kept = [_collect(name, measurements[name](setup), measured, progress) for name in names]
     report.show(measured, console)
+    if taken_on["load_before"] > _BUSY * taken_on["processors"]:
+        console.print(
+            f"This machine was busy (load {taken_on['load_before']:.1f}): take these figures again.", style="yellow"
+        )
     written = report.write_json(measured, taken_on, taken_at, chosen.out)
     console.print(f"written to {written}", markup=False, highlight=False)
     return 0 if all(kept) and any(isinstance(entry, Figure) for entry in measured) else 1

@@ -1,6 +1,6 @@
 """The arithmetic of the figures, apart from the measuring: legs, ratios pair by pair, targets met or missed.
 
-Fails as: `LostMessages` when what arrived is not what was sent; a fast gateway that loses mail has no rate.
+Fails as: `BrokenRun` when what arrived is not what was sent; a fast gateway that loses mail has no rate.
 """
 
 from __future__ import annotations
@@ -9,10 +9,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import median
+from typing import ClassVar
 
 
-class LostMessages(Exception):
+class BrokenRun(Exception):
+    """Something happened to mail that makes its rate worthless; the run ends with exit code 1."""
+
+    headline: ClassVar[str] = "BROKEN"
+
+
+class LostMessages(BrokenRun):
     """The sink has not counted exactly the messages that the client was told are accepted."""
+
+    headline = "MAIL WAS LOST OR DOUBLED"
+
+
+class RefusedMessages(BrokenRun):
+    """A client was refused or cut off, where every message should have been taken."""
+
+    headline = "MAIL WAS REFUSED"
 
 
 class Unmeasurable(Exception):

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from statistics import median
 
 from benchmarks.figures import Figure, Sign, Target, pairwise_ratio
-from benchmarks.legs import Rounds, alternate
+from benchmarks.legs import Rounds, alternate, spread
 from benchmarks.load import Load
 from benchmarks.session import Measured, Setup, start_all
 from benchmarks.sink import Sink
@@ -39,7 +39,7 @@ def measure(setup: Setup) -> Measured:
 def _figures(rounds: Rounds, stands: list[ProcessStand], target: Target | None) -> Measured:
     group = rounds.load.name
     direct = [leg.megabytes_a_second for legs in rounds.before.values() for leg in legs]
-    yield Figure(group, "direct", median(direct), "MB/s", f"{rounds.load.how}; median of {len(direct)} legs")
+    yield Figure(group, "direct", median(direct), "MB/s", f"{rounds.load.how}; median of {spread(direct)}")
     for stand in stands:
         legs, before = rounds.legs[stand.name], rounds.before[stand.name]
         ours = isinstance(stand, Lockdown)

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from statistics import median
 
-from benchmarks.figures import Figure, Leg, LostMessages, Sign, Target, percentile
+from benchmarks.figures import Figure, Leg, RefusedMessages, Sign, Target, percentile
 from benchmarks.load import SESSIONS
 from benchmarks.mix import Mix, message_mix
 from benchmarks.session import Measured, Setup, start_all
@@ -52,10 +52,12 @@ def measure(setup: Setup) -> Measured:
 
 def _alternate(setup: Setup, sink: Sink, stand: Stand, mix: Mix, rate: int) -> Delays:
     delays = Delays()
+    # At a fixed rate a leg lasts as long as its messages take to be due.
+    messages = setup.latency_messages // 2 if rate else setup.latency_messages
     _leg(stand, sink, mix, SESSIONS * 10, 0)
     for _ in range(setup.rounds):
-        direct = _leg(Direct(sink), sink, mix, setup.latency_messages, rate)
-        proxied = _leg(stand, sink, mix, setup.latency_messages, rate)
+        direct = _leg(Direct(sink), sink, mix, messages, rate)
+        proxied = _leg(stand, sink, mix, messages, rate)
         delays.direct_p50.append(percentile(direct, 0.5))
         delays.direct_p99.append(percentile(direct, 0.99))
         delays.p50.append(percentile(proxied, 0.5))
@@ -71,7 +73,7 @@ def _leg(stand: Stand, sink: Sink, mix: Mix, messages: int, rate: int) -> list[f
         [*command, str(rate), *map(str, mix.files)], capture_output=True, text=True, timeout=300, check=False
     )  # fmt: skip
     if ended.returncode != 0:
-        raise LostMessages(f"{stand.name}: the client for latency was refused: {ended.stderr.strip()[-300:]}")
+        raise RefusedMessages(f"{stand.name}: the client for latency was refused: {ended.stderr.strip()[-300:]}")
     taken = [float(value) / 1000 for value in json.loads(ended.stdout)]
     Leg(stand.name, len(taken), sink.count_of(len(taken), counted), 1.0).checked()
     return taken

@@ -33,6 +33,11 @@ def wire_form(message: bytes) -> bytes:
     return b"".join((b"." if line.startswith(b".") else b"") + line + b"\r\n" for line in lines) + b".\r\n"
 
 
+def numbered(body: bytes, session: int, turn: int) -> bytes:
+    """No two messages alike: the same one in two sessions would be taken for a retry, and rightly so."""
+    return f"X-Number: {session}.{turn}\r\n".encode() + body
+
+
 class OneMessage(asyncio.Protocol):
     """A connection that sends one message; `done` gets the microseconds from dot to reply."""
 
@@ -98,7 +103,9 @@ async def _run(port: int, sessions: int, messages: int, rate: float, bodies: lis
     pause = sessions / rate if rate else 0.0
     async with asyncio.TaskGroup() as group:
         for number in range(sessions):
-            own = [bodies[(number + turn) % len(bodies)] for turn in range(messages // sessions)]
+            own = [
+                numbered(bodies[(number + turn) % len(bodies)], number, turn) for turn in range(messages // sessions)
+            ]
             group.create_task(_session(port, own, pause, pause * number / sessions, results))
     return results
 

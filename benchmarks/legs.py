@@ -39,6 +39,11 @@ def rates(legs: Sequence[Leg]) -> list[float]:
     return [leg.rate for leg in legs]
 
 
+def spread(values: Sequence[float]) -> str:
+    """How far the legs lie apart: a wide spread tells of a machine that had other things to do."""
+    return f"{len(values)} legs from {min(values):,.0f} to {max(values):,.0f}"
+
+
 def run_leg(stand: Stand, sink: Sink, load: Load, messages: int) -> Leg:
     """Send, time, and count at the sink."""
     counted, used = sink.count(), stand.cpu()

@@ -1,6 +1,6 @@
 """Postfix's smtp-source as the client: kinds of load, each sent to a port and timed.
 
-Fails as: `LostMessages` when smtp-source stops on a refusal: its words are in the text.
+Fails as: `RefusedMessages` when smtp-source stops on a refusal: its words are in the text.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.figures import LostMessages
+from benchmarks.figures import RefusedMessages
 from benchmarks.machine import LOOPBACK, program
 
 SESSIONS = 20
@@ -37,7 +37,7 @@ class Load:
         complaints = [_ended(process) for process in running]
         seconds = time.perf_counter() - begun
         if said := [complaint for complaint in complaints if complaint]:
-            raise LostMessages(f"smtp-source to port {port}: {said[0]}")
+            raise RefusedMessages(f"smtp-source to port {port}: {said[0]}")
         return sum(count for _, count in commands), seconds
 
     def _commands(self, port: int, messages: int) -> Iterable[tuple[list[str], int]]:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from statistics import median
 
 from benchmarks.figures import Figure, Sign, Target
-from benchmarks.legs import Rounds, alternate, rates
+from benchmarks.legs import Rounds, alternate, rates, spread
 from benchmarks.load import SESSIONS, Load
 from benchmarks.machine import memory_kib
 from benchmarks.mix import message_mix
@@ -69,9 +69,7 @@ def figures_of(rounds: Rounds, started: Started, *, targets: bool) -> Measured:
     """The figures of one load."""
     group, how = rounds.load.name, rounds.load.how
     direct = [leg.rate for legs in rounds.before.values() for leg in legs]
-    yield Figure(
-        group, "direct", median(direct), "msg/s", f"{how}; straight to smtp-sink; median of {len(direct)} legs"
-    )
+    yield Figure(group, "direct", median(direct), "msg/s", f"{how}; straight to smtp-sink; median of {spread(direct)}")
     for stand in started.up:
         yield from _of_stand(rounds, stand, targets=targets)
     for ours in (stand for stand in started.up if isinstance(stand, Lockdown)):

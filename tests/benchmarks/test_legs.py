@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.figures import LostMessages, Unmeasurable
+from benchmarks.figures import LostMessages, RefusedMessages, Unmeasurable
 from benchmarks.legs import alternate, run_leg
 from benchmarks.load import Load
 from benchmarks.machine import program
@@ -70,8 +70,8 @@ def test_a_server_that_says_250_and_drops_is_found_out(sink: Sink):
         run_leg(liar, sink, Load("small", "", sessions=2), 4)
 
 
-def test_a_refusal_is_a_loss_with_the_clients_own_words(tmp_path: Path, sink: Sink):
-    with Sink(tmp_path, ("-r", "DATA")) as refusing, pytest.raises(LostMessages, match="smtp-source to port"):
+def test_a_refusal_is_told_in_the_clients_own_words(tmp_path: Path, sink: Sink):
+    with Sink(tmp_path, ("-r", "DATA")) as refusing, pytest.raises(RefusedMessages, match="smtp-source to port"):
         run_leg(Direct(refusing), refusing, Load("small", "", sessions=1), 1)
 
 

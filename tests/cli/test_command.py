@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -106,11 +108,15 @@ def test_no_color_is_obeyed_and_a_pipe_gets_plain_text() -> None:
     assert b"\x1b" not in ran.stdout
 
 
-def test_interrupted_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    @click.command()
-    def command() -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(lockdown, "get_command", lambda context, name: command)
-    assert main(["config"]) == 130
-    assert "interrupted" in capsys.readouterr().err
+def test_ctrl_c_is_130_without_a_traceback() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = f"127.0.0.1:{silent.getsockname()[1]}"
+        ran = subprocess.Popen(
+            [sys.executable, "-m", "lockdown", "send", "--server", place], stderr=subprocess.PIPE, text=True
+        )
+        connection, _ = silent.accept()
+        with connection:
+            ran.send_signal(signal.SIGINT)
+            _, error = ran.communicate(timeout=20)
+    assert ran.returncode == 130
+    assert error.strip() == "lockdown: interrupted"

@@ -213,7 +213,7 @@ def _at(moment: str, *deeds_before: Deed, then: tuple[Deed, ...] = (), skip: int
 def _within_a_large_body(share: float) -> Plan:
     def plan(matrix: Matrix, killer: _Killer) -> Letter:
         assert matrix.upstream is not None
-        letter = plain_letter(1_000_000)
+        letter = plain_letter(20_000_000)
         matrix.upstream.on("body", Call(killer.kill), at_octets=1 + int(share * len(letter.content)))
         return letter
 
@@ -247,7 +247,7 @@ FROM_DATA_ON = {
     "first octets of a large body": _within_a_large_body(0),
     "a quarter of a large body": _within_a_large_body(0.25),
     "half of a large body": _within_a_large_body(0.5),
-    "nearly all of a large body": _within_a_large_body(0.97),
+    "three quarters of a large body": _within_a_large_body(0.75),
     "dot seen, not accepted": _at("dot", then=(Drop(),)),
     "accepted, no reply written": _at("taken", then=(Drop(),)),
     "accepted, half of the reply written": _at("dot", Take(), Say(b"250 2."), then=(Drop(),)),

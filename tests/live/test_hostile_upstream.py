@@ -19,11 +19,12 @@ from tests.rig.upstream import Deed, Drop, Endless, Reset, Say, Stall, StopReadi
 
 pytestmark = pytest.mark.live
 
-_SHORT = "700ms"
+_SHORT = "1500ms"
 SHORT_TIMES = {
     "gateway": {
         "connect_timeout": _SHORT, "command_timeout": _SHORT, "data_timeout": _SHORT, "block_timeout": _SHORT,
-        "final_timeout": _SHORT,
+        # Longer: a large letter still lies in the kernel's buffers when the dot is written.
+        "final_timeout": "3s",
     },
 }  # fmt: skip
 
@@ -68,11 +69,16 @@ _WRONG_CLASS = {
 }
 
 
+def _times(verb: str) -> int:
+    """A kept connection that is lost at its first word is replaced by a new one, which must hear the lie, too."""
+    return 2 if verb in ("banner", "EHLO", "MAIL") else 1
+
+
 @pytest.mark.parametrize("lie", LIES)
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_lie_at_any_verb_is_a_try_again_and_the_letter_arrives_once_later(scene: Scene, verb: str, lie: str) -> None:
     letter = plain_letter()
-    scene.upstream.on(verb, *LIES[lie], times=2 if verb in ("banner", "EHLO") else 1)
+    scene.upstream.on(verb, *LIES[lie], times=_times(verb))
     heard = scene.attempt(letter)
     assert heard.code in (450, 451), heard
     assert scene.copies(letter) == 0
@@ -95,7 +101,7 @@ def _arrives_once_in_peace(scene: Scene, letter: Letter) -> None:
 )
 def test_r7_an_unexpected_2xx_or_3xx_becomes_451(scene: Scene, verb: str, reply: bytes) -> None:
     letter = plain_letter()
-    scene.upstream.on(verb, Say(reply), times=2 if verb in ("banner", "EHLO") else 1)
+    scene.upstream.on(verb, Say(reply), times=_times(verb))
     heard = scene.attempt(letter)
     assert heard.code in ((450, 451) if verb in ("banner", "EHLO") else (451,)), heard
     if verb in ("MAIL", "RCPT", "DATA", "dot"):
@@ -122,7 +128,7 @@ def test_r8_a_refused_data_is_the_reply_and_no_octet_of_the_body_follows(scene: 
     heard = scene.attempt(letter)
     assert (heard.code, heard.enhanced) == (int(code[:3]), code[4:])
     assert not scene.body_seen(letter)
-    assert not any(letter.id in command for talk in scene.upstream.conversations for command in talk.commands)
+    assert [command for command in scene.commands() if letter.id in command] == [f"MAIL FROM:<{letter.sender}>"]
 
 
 def test_a_connection_whose_data_was_refused_serves_the_next_letter(scene: Scene) -> None:
@@ -155,10 +161,10 @@ WITHIN_THE_BODY: dict[str, tuple[Deed, ...]] = {
 }
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+@pytest.mark.parametrize("share", [0.0, 0.5])
 @pytest.mark.parametrize("lie", WITHIN_THE_BODY)
 def test_a_lie_between_pieces_of_the_body_is_a_try_again(scene: Scene, lie: str, share: float) -> None:
-    letter = plain_letter(3_000_000)
+    letter = plain_letter(10_000_000)  # more than the buffers between the two can hold
     scene.upstream.on("body", *WITHIN_THE_BODY[lie], at_octets=1 + int(share * len(letter.content)))
     heard = scene.attempt(letter)
     assert heard.code == 451, heard

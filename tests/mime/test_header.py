@@ -160,7 +160,8 @@ def may_only_be_ours(field: bytes) -> bool:
 
 PIECES = st.sampled_from(
     [b"\r\n", b"\n", b"\r", b" ", b"\t", b":", b"a", b"\0", b"\xff", b"(", b")", b'"', b"\\", b";", b"X-Spam-",
-     b"x-lockdown-id", b"Authentication-Results", b"authentication-results: ", OURS, b"other.example", b"Received", b"received:"]
+     b"x-lockdown-id", b"Authentication-Results", b"authentication-results: ", OURS, b"other.example",
+     b"Received", b"received:"]
 )  # fmt: skip
 HEADERS = st.lists(st.one_of(PIECES, st.binary(max_size=3)), max_size=40).map(b"".join)
 

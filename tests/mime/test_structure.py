@@ -25,10 +25,9 @@ from tests.rig.corpora import Specimen, message_sets, spam_and_ham, why_no_corpo
 FOLDER = Path(__file__).parent / "structures"
 MIB = 1024 * 1024
 HEADER_LIMIT = 256 * 1024
-BUDGET = 128 * MIB
 
 
-def scan(content: bytes, *, parts: int = 1000, nesting: int = 20, budget: int = BUDGET) -> Structure | Unknown:
+def scan(content: bytes, *, parts: int = 1000, nesting: int = 20, budget: int | None = None) -> Structure | Unknown:
     end = header_block(content, HEADER_LIMIT).end
     return scan_structure(content, header_end=end, max_parts=parts, max_nesting=nesting, budget=budget)
 
@@ -83,18 +82,6 @@ def mapped(content: bytes) -> Iterator[mmap.mmap]:
             yield view
 
 
-@pytest.mark.parametrize("shift", range(-16, 3))
-def test_a_delimiter_across_two_blocks_of_a_map_is_found(shift: int) -> None:
-    header = b"Content-Type: multipart/mixed; boundary=abcdefgh\r\n"
-    start = b"\r\n--abcdefgh\r\n\r\n"
-    # Blocks are counted from where the search begins: the line feed before the first part.
-    padding = b"x" * (MIB - len(start) + 3 + shift)
-    content = header + start + padding + b"\r\n--abcdefgh\r\n\r\nlast\r\n--abcdefgh--\r\n"
-    with mapped(content) as view:
-        found = scan_structure(view, header_end=len(header), max_parts=1000, max_nesting=20)
-    assert found == Structure(3, 1)
-
-
 # Limits.
 
 
@@ -137,17 +124,32 @@ def test_a_part_whose_header_does_not_end_is_told() -> None:
     )
 
 
+def test_the_first_reason_to_stop_is_the_one_that_is_told() -> None:
+    both = multipart(1) + b"--abc\r\nContent-Type: multipart/mixed\r\n" + b"X-Padding: xxxxxxxx\r\n" * PART_HEADER_LIMIT
+    assert in_words(scan(both)) == "the header of a part does not end"
+
+
 def test_a_header_of_more_than_a_megabyte_is_unknown() -> None:
     content = b"X: y\r\n" * 200_000 + b"\r\n"
     found = scan_structure(content, header_end=len(content) - 2, max_parts=10, max_nesting=10)
     assert found == Unknown("a header of more than a megabyte is not read")
 
 
+def nested_multiparts(depth: int, text: bytes) -> bytes:
+    levels = "".join(f"Content-Type: multipart/mixed; boundary=L{n}\n\n--L{n}\n" for n in range(depth))
+    return lines(levels) + b"\r\n" + text
+
+
 def test_a_search_that_costs_more_than_its_budget_is_told() -> None:
-    levels = "".join(f"Content-Type: multipart/mixed; boundary=L{n}\n\n--L{n}\n" for n in range(10))
-    content = lines(levels) + b"\r\n" + b"x" * 100_000
+    content = nested_multiparts(10, b"x" * 100_000)
     assert scan(content, budget=2_000_000) == Structure(11, 10)
     assert in_words(scan(content, budget=200_000)) == "more to search than is allowed"
+
+
+def test_a_large_message_may_be_forwarded_twice_and_a_small_one_may_nest_to_the_limit() -> None:
+    assert scan(nested_multiparts(3, b"x" * 25 * MIB)) == Structure(4, 3)
+    assert scan(nested_multiparts(20, b"hello")) == Structure(21, 20)
+    assert in_words(scan(nested_multiparts(20, b"x" * 25 * MIB))) == "more to search than is allowed"
 
 
 HOSTILE = {
@@ -264,8 +266,8 @@ def test_a_tree_of_parts_is_counted_as_it_was_made(tree: Node) -> None:
 
 
 TOKENS = st.sampled_from(
-    [b"\r\n", b"\n", b"\r", b"--", b"--a", b"--ab", b"a", b'"', b"(", b")", b";", b"=", b"*0", b" ", b"\t", b"\\", b"\0",
-     b"\xff", b"Content-Type:", b"multipart/mixed", b"multipart/digest", b"message/rfc822", b"; boundary=a",
+    [b"\r\n", b"\n", b"\r", b"--", b"--a", b"--ab", b"a", b'"', b"(", b")", b";", b"=", b"*0", b" ", b"\t", b"\\",
+     b"\0", b"\xff", b"Content-Type:", b"multipart/mixed", b"multipart/digest", b"message/rfc822", b"; boundary=a",
      b'; boundary="ab"', b"boundary*"]
 )  # fmt: skip
 

@@ -56,8 +56,8 @@ anvil     unix  -       -       y       -       1       anvil
 """
 SETTINGS = """\
 [site]
-domains = ["example.org"]
-recipients = ["info@example.org"]
+domains = ["example.com"]
+recipients = ["info@example.com"]
 [gateway]
 listen = ["127.0.0.1:2525"]
 """
@@ -70,7 +70,7 @@ class Host:
     about: str
     main: str = ""
     master: str = ""
-    settings: str = SETTINGS.replace("example.org", "example.com")
+    settings: str = SETTINGS
     whole_main: str = MAIN_CF
     whole_master: str = MASTER_CF
     tables: tuple[tuple[str, str], ...] = ()
@@ -78,10 +78,11 @@ class Host:
     listeners: str = "tcp 0.0.0.0:25 412 master\ntcp 0.0.0.0:587 412 master\n"
     as_nobody: bool = False
     installed: bool = True
+    settings_known: bool = True
 
 
 def _behind_the_gateway(more: str = "") -> str:
-    return SETTINGS.replace("example.org", "example.com") + f'upstream = "smtp://127.0.0.1:25"\n{more}'
+    return SETTINGS + f'upstream = "smtp://127.0.0.1:25"\n{more}'
 
 
 CASES = {
@@ -102,8 +103,9 @@ CASES = {
         '[attachments]\nnetwork_bytes = "900 GiB"\nmax_parts = 1000000\n',
     ),
     "open-relay-permit": Host(
-        "a permission stands before the relay rule",
-        main="smtpd_relay_restrictions = permit, reject_unauth_destination\n",
+        "a class of restrictions permits, and stands before the relay rule",
+        main="smtpd_restriction_classes = office\noffice = permit\n"
+        "smtpd_relay_restrictions = permit_mynetworks, office, reject_unauth_destination\n",
     ),
     "open-relay-mynetworks": Host("the whole Internet is trusted", main="mynetworks = 127.0.0.0/8, 0.0.0.0/0\n"),
     "open-relay-relay-domains": Host(
@@ -118,11 +120,17 @@ CASES = {
     ),
     "open-relay-on-one-port": Host(
         "port 25 is closed, and a port for the scanners of the office is open",
-        master="2526 inet n - y - - smtpd\n  -o smtpd_relay_restrictions=permit_mynetworks,permit,reject\n",
+        master="2526 inet n - y - - smtpd\n  -o mynetworks=0.0.0.0/0\n",
     ),
-    "open-relay-warned": Host(
-        "the relay rule only warns, left over from a test",
-        main="smtpd_relay_restrictions = permit_mynetworks, warn_if_reject reject_unauth_destination, permit, reject\n",
+    "backup-for-anyone": Host(
+        "whoever points an MX here may relay, and an unknown service has a say",
+        main="smtpd_relay_restrictions = permit_mynetworks, permit_mx_backup, reject_unauth_destination\n",
+        master="2526 inet n - y - - smtpd\n  -o smtpd_relay_restrictions=check_policy_service,inet:127.0.0.1:10023,"
+        "reject\n",
+    ),
+    "permit-stops-the-server": Host(
+        "a permission before the relay rule: Postfix sees that, and does not start",
+        main="smtpd_relay_restrictions = permit, reject_unauth_destination\n",
     ),
     "trusts-containers": Host(
         "the container bridge and a whole private range are trusted",
@@ -144,7 +152,7 @@ CASES = {
         settings=SETTINGS.replace("[site]\n", '[site]\nrole = "mx"\n'),
     ),
     "no-relay-rule": Host(
-        "neither list refuses anything, so Postfix answers 451 to everybody",
+        "neither list refuses anything, so Postfix does not start",
         main="smtpd_relay_restrictions =\nsmtpd_recipient_restrictions = permit_mynetworks\n",
     ),
     "clear-passwords-no-limits": Host(
@@ -162,6 +170,7 @@ CASES = {
     ),
     "broken-syntax": Host("main.cf has a line that Postfix does not understand", main="message_size_limit 26214400\n"),
     "denied": Host("the reader may not read main.cf", as_nobody=True),
+    "other-settings": Host("the gateway's settings come from a version that knows others", settings_known=False),
     "no-postfix": Host("no mail server at all", installed=False, listeners="tcp 0.0.0.0:22 300 sshd\n"),
     "another-mail-server": Host(
         "no Postfix, yet something takes mail", installed=False, listeners="tcp 0.0.0.0:25 300 exim4\n"
@@ -215,6 +224,8 @@ def _of_no_machine(snapshot: Snapshot, etc: Path, host: Host) -> Snapshot:
     readings: dict[str, Reading] = {}
     for name, reading in snapshot.readings.items():
         readings[name.replace(str(etc), "/etc/postfix")] = _moved(reading, etc)
+    if not host.settings_known:
+        readings[gateway.SOURCE] = '{"values": {"gateway.quantum": "true"}, "origins": {}}\n'
     readings |= {interfaces.SOURCE: host.interfaces, listeners.SOURCE: host.listeners}
     return Snapshot("mail.example.org", TAKEN_AT, snapshot.version, readings)
 

@@ -1,6 +1,6 @@
 """Hosts as folders: what an audit finds on each recorded machine, line for line.
 
-`hosts/NAME/` is a snapshot that `make.py` took with the installed Postfix; `hosts/NAME.expected` is what is found there.
+`hosts/NAME/` is a snapshot that `make.py` took of the installed Postfix; `hosts/NAME.expected` is what is found.
 On a difference the lines that came out lie beside it, as `NAME.got`: read them, and rename the file if they are right.
 """
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lockdown.config import Settings
 from lockdown.engine.audit import audit, cards
 from lockdown.engine.snapshots import settings_of, snapshot_from_folder
 from lockdown.model.finding import Finding, State
@@ -23,21 +24,24 @@ NOW = datetime(2026, 1, 15, 4, 0, tzinfo=UTC)
 
 def found_on(name: str) -> tuple[Finding, ...]:
     snapshot = snapshot_from_folder(HOSTS / name)
-    policy = settings_of(snapshot)
-    assert not isinstance(policy, Unknown)
-    return audit(snapshot, policy, NOW).findings
+    own = settings_of(snapshot)
+    return audit(snapshot, Settings() if isinstance(own, Unknown) else own, NOW).findings
 
 
 def as_lines(findings: tuple[Finding, ...]) -> str:
-    return "".join(
-        f"{finding.state:<8}{finding.control} [{finding.target}] {finding.says}\n"
-        + "".join(f"            {line.source}:{line.line or '-'}: {line.text}\n" for line in _shown(finding))
-        for finding in findings
-    )
+    """What does not hold in full, the worst first; what holds by name."""
+    order = [State.FAIL, State.WARN, State.UNKNOWN, State.PASS, State.NOT_APPLICABLE]
+    return "".join(_lines(finding) for finding in sorted(findings, key=lambda finding: order.index(finding.state)))
 
 
-def _shown(finding: Finding) -> tuple[object, ...]:
-    return finding.evidence if finding.state in (State.FAIL, State.WARN) else ()
+def _lines(finding: Finding) -> str:
+    lines = f"{finding.state:<8}{finding.control} [{finding.target}]\n"
+    if finding.state not in (State.PASS, State.NOT_APPLICABLE):
+        lines += f"        {finding.says}\n"
+    if finding.state in (State.FAIL, State.WARN):
+        lines += "".join(f"            {line.source}:{line.line or '-'}: {line.text}\n" for line in finding.evidence)
+        lines += f"        do: {finding.next_command}\n"
+    return lines
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,8 +27,11 @@ class Scene:
 
     def client(self, name: str = "client.example", **options: Any) -> Wire:
         """A client that is connected and has said EHLO."""
-        wire = Wire(self.gateway.port, **options)
-        wire.greet(name)
+        while (wire := Wire(self.gateway.port, **options)) and (greeting := wire.answer()).is_too_busy:
+            wire.close()
+            time.sleep(0.1)
+        assert greeting.code == 220, greeting
+        assert wire.ask(f"EHLO {name}").code == 250
         return wire
 
     def attempt(self, letter: Letter) -> Answer:

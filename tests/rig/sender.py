@@ -31,6 +31,11 @@ class Answer:
         return "\n".join(self.lines)
 
     @property
+    def is_too_busy(self) -> bool:
+        """Not about us or the letter: the machine that the test runs on has no time for new clients right now."""
+        return self.code == 421 and self.enhanced == "4.3.2"
+
+    @property
     def enhanced(self) -> str:
         first = self.lines[-1][4:].split(" ", 1)[0]
         return first if first.count(".") == 2 else ""
@@ -170,15 +175,23 @@ class Sender:
         return outcome
 
     def attempt(self, letter: Letter, hook: Hook = _no_hook) -> Answer:
-        """One session: the reply that decided about the letter."""
-        with Wire(self._port, timeout=self._timeout) as wire:
-            answer = self._envelope(wire, letter, hook)
-            if answer.code != 354:
-                return answer
-            self._content(wire, letter, hook)
-            answer = wire.answer()
-            self._farewell(wire, hook)
+        """One session: the reply that decided about the letter. A gateway that is too busy to greet is asked again."""
+        for _ in range(50):
+            with Wire(self._port, timeout=self._timeout) as wire:
+                answer = self._session(wire, letter, hook)
+            if not answer.is_too_busy:
+                break
+            time.sleep(0.1)
+        return answer
+
+    def _session(self, wire: Wire, letter: Letter, hook: Hook) -> Answer:
+        answer = self._envelope(wire, letter, hook)
+        if answer.code != 354:
             return answer
+        self._content(wire, letter, hook)
+        answer = wire.answer()
+        self._farewell(wire, hook)
+        return answer
 
     @staticmethod
     def _farewell(wire: Wire, hook: Hook) -> None:

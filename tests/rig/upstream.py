@@ -78,6 +78,10 @@ MOMENTS = (
 """When a deed can be asked for: "banner", a verb and "dot" before the reply, "354", "taken" and "replied" after it."""
 
 
+# Who says this to a dot has accepted; with less or more than this, honest people differ.
+_WELL_FORMED_YES = re.compile(rb"(?:2\d\d [^\r\n]*\r\n)+(?:421 [^\r\n]*\r\n)?")
+
+
 class Over(Exception):
     """The conversation has ended."""
 
@@ -121,6 +125,8 @@ class FakeUpstream:
     ) -> None:
         self._offers, self._lmtp, self._proxy = tuple(offers), lmtp, proxy
         self._listener = socket.create_server((LOOPBACK, 0), backlog=backlog)
+        # A small window, so that "the upstream has seen half of it" is not "all of it lies in the kernel".
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 17)
         self.port: int = self._listener.getsockname()[1]
         self.url = f"{'lmtp' if lmtp else 'smtp'}://{LOOPBACK}:{self.port}" + ("?proxy=v2" if proxy else "")
         self.accepted: list[Accepted] = []
@@ -302,7 +308,7 @@ class _Session:
         usual = b"".join(b"250 2.0.0 taken\r\n" for _ in (self.recipients if self.lmtp else "1"))
         deeds = self.server.planned("dot")
         said = self._do(deeds)
-        if said is None or said.startswith(b"2"):
+        if said is None or _WELL_FORMED_YES.fullmatch(said):
             self._take(wire)
         if said is None:
             self._reply_after_taking(usual)
@@ -324,12 +330,14 @@ class _Session:
         self.talk.body = b""
         gathered = bytearray()
         while True:
+            searched = max(0, len(gathered) - 5)
             gathered += self._some()
-            self.talk.body = bytes(gathered) if len(gathered) < 1 << 20 else self.talk.body
+            if len(gathered) < 1 << 20:
+                self.talk.body = bytes(gathered)
             self._deeds_within_the_body(len(gathered))
             if gathered.startswith(b".\r\n"):
                 end = 0
-            elif (found := gathered.find(b"\r\n.\r\n")) >= 0:
+            elif (found := gathered.find(b"\r\n.\r\n", searched)) >= 0:
                 end = found + 2
             else:
                 continue

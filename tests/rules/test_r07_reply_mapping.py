@@ -54,9 +54,10 @@ def test_r7_a_lost_connection_before_the_dot_is_451_and_only_for_this_transactio
 
 
 def test_r7_our_own_refusal_is_generic_and_names_a_reference_that_the_log_knows(both: Scene) -> None:
-    answer = both.attempt(looping_letter())
+    letter = looping_letter()
+    answer = both.attempt(letter)
     assert answer.code == 554
-    line = both.gateway.logged("the refusal", type="rejected")
+    line = both.gateway.logged("the refusal", type="rejected", sender=letter.sender)
     assert line["id"] in answer.text
     assert "60 Received" in str(line["verdict"])
     assert "60 Received" not in answer.text

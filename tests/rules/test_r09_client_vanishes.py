@@ -34,7 +34,7 @@ def test_r9_a_client_that_vanishes_before_the_dot_delivers_nothing(both: Scene, 
 
 def test_r9_an_upstream_lost_in_the_middle_of_the_body_saw_neither_dot_nor_quit() -> None:
     """Were the gateway to die while it sends: a server that gets no dot has no message (RFC 5321 4.1.1.4)."""
-    letter = plain_letter(2_000_000)
+    letter = plain_letter(20_000_000)  # more than the buffers between the two can hold
     with scene() as both:
         both.upstream.on("body", Call(both.gateway.kill_worker), at_octets=500_000)
         assert both.deliver(letter).accepted

@@ -50,6 +50,11 @@ def test_whatever_the_text_the_wire_stays_two_bounded_printable_lines(one: str, 
     assert all(len(line) <= 510 and line.decode("ascii").isprintable() for line in lines)
 
 
+def test_a_long_line_is_cut_to_what_the_rfc_allows() -> None:
+    assert len(Reply(550, "7.1", "x" * 1000).wire) == 512
+    assert len(Reply(354, "", "x" * 1000).wire) == 512
+
+
 def test_a_parsed_reply_is_split_into_its_parts() -> None:
     reply = parse_reply([b"550-5.1.1 No such user", b"550 5.1.1 here"])
     assert (reply.code, reply.enhanced, reply.lines) == (550, "5.1.1", ("No such user", "here"))

@@ -228,6 +228,16 @@ def test_these_codes_close(code: int) -> None:
 # ── speaking out of turn ──
 
 
+@pytest.mark.parametrize(
+    ("state", "line"),
+    [(State.GREETED, b"EHLO x"), (State.READY, b"STARTTLS"), (State.RECIPIENTS, b"DATA"), (State.SENDER, b"DATA")],
+)
+def test_what_comes_in_one_piece_with_more_behind_it_is_never_told_at_all(state: State, line: bytes) -> None:
+    event = says(REACH[state](), line + b"\r\nmore")
+    assert isinstance(event, Fault)
+    assert event.kind is FaultKind.SYNC
+
+
 def test_a_body_that_comes_before_354_is_said_is_refused() -> None:
     session = with_recipient()
     assert says(session, b"DATA") == DataRequested()
@@ -282,6 +292,7 @@ def test_tls_is_remembered() -> None:
     assert not session.is_secure
     session.secured()
     assert session.is_secure
+    assert session._offers == frozenset()
 
 
 # ── what is promised of faults ──

@@ -68,6 +68,7 @@ def test_a_pane_counts_no_further_than_its_word_can_hold(tmp_path):
     counted = tally(tmp_path)
     for place in range(PANES):
         counted.add("a", MOST_IN_A_PANE * 3, START + place * PANE_SECONDS)
+        counted.add("a", MOST_IN_A_PANE, START + place * PANE_SECONDS)
     assert counted.total("a", START + 9 * PANE_SECONDS) == MOST_IN_A_PANE * PANES
 
 
@@ -100,13 +101,17 @@ def test_from_a_full_table_the_key_heard_of_longest_ago_leaves(tmp_path):
     assert counted.total("one more", now) == 1
 
 
-def test_of_keys_heard_of_just_now_the_lightest_leaves(tmp_path):
+@pytest.mark.parametrize("light", range(WAYS))
+def test_of_keys_heard_of_just_now_the_lightest_leaves(tmp_path, light):
     """A stranger with many addresses cannot push out the count of the one who sends most."""
     counted = tally(tmp_path, slots=WAYS)
-    counted.add("heavy", 5000, START)
-    for place in range(200):
-        counted.add(f"stranger {place}", 1, START + 1)
-    assert counted.total("heavy", START + 1) == 5000
+    for place in range(WAYS):
+        counted.add(f"key {place}", 1 if place == light else 5000, START)
+    for stranger in range(20):
+        counted.add(f"stranger {stranger}", 1, START + 1)
+    assert [counted.total(f"key {place}", START + 1) for place in range(WAYS)] == [
+        0 if place == light else 5000 for place in range(WAYS)
+    ]
 
 
 def test_a_clock_set_back_blames_nobody_for_the_future(tmp_path):
@@ -130,9 +135,7 @@ def test_when_pane_numbers_begin_again_the_window_is_still_whole(tmp_path):
 
 names = (f"model{number}" for number in itertools.count())
 events = st.lists(
-    st.tuples(
-        st.floats(0, 60, allow_nan=False), st.sampled_from("abc"), st.integers(0, 1), st.integers(0, 10_000)
-    ),
+    st.tuples(st.floats(0, 60, allow_nan=False), st.sampled_from("abc"), st.integers(0, 1), st.integers(0, 10_000)),
     max_size=40,
 )
 

@@ -6,6 +6,7 @@ Fails as: `Unknown(why)`: no agent, not allowed, no answer in time, an answer th
 from __future__ import annotations
 
 import socket
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -46,6 +47,21 @@ def status(state: Path, *, timeout: float = 5.0) -> verbs.Running | Unknown:
             return running
         case other:
             return _unexpected(other)
+
+
+def block(state: Path, network: str, term: timedelta, *, why: str, by: str) -> verbs.Done | verbs.Refused | Unknown:
+    """Let a network not talk to us for so long; the agent's own bounds decide."""
+    request = verbs.Block(network=network, seconds=round(term.total_seconds()), why=why, by=by)
+    return _deed(ask(state, request))
+
+
+def unblock(state: Path, network: str, *, by: str) -> verbs.Done | verbs.Refused | Unknown:
+    """Let it talk again."""
+    return _deed(ask(state, verbs.Unblock(network=network, by=by)))
+
+
+def _deed(reply: verbs.Reply | Unknown) -> verbs.Done | verbs.Refused | Unknown:
+    return reply if isinstance(reply, verbs.Done | verbs.Refused) else _unexpected(reply)
 
 
 def snapshot(state: Path, *, timeout: float = 120.0) -> Snapshot | Unknown:

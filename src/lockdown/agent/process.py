@@ -28,8 +28,8 @@ _COMMIT_SECONDS = 10.0
 _PROTECTED_FOR = timedelta(minutes=1)
 
 
-def run(loaded: Loaded) -> int:
-    """Answer until SIGTERM or SIGINT."""
+def run(loaded: Loaded, announce: Callable[[str], None]) -> int:
+    """Answer until SIGTERM or SIGINT; `announce` is told the place of the socket once it listens."""
     directory = StateDirectory(Path(loaded.settings.state.directory)).prepare()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -39,7 +39,7 @@ def run(loaded: Loaded) -> int:
             StoredBlocks(store), _remembered(loaded.settings), partial(_read_machine, loaded), datetime.now(UTC)
         )
         server = Server(directory.path / SOCKET, deeds.answer, allowed_at(directory.path))
-        print(f"agent    {directory.path / SOCKET}", flush=True)
+        announce(str(directory.path / SOCKET))
         tell_ready()
         server.serve(stop)
     return 0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from lockdown.cli.options import common_options
+from lockdown.cli.options import announce, common_options
 
 
 @click.command(name="console", epilog="Example:  lockdown console     then open http://127.0.0.1:8025/")
@@ -21,4 +21,4 @@ def command(config: Path | None, as_json: bool) -> int:
     from lockdown.engine.supervised import end_with_supervisor
 
     end_with_supervisor()
-    return run(load_settings(config))
+    return run(load_settings(config), announce=lambda place: announce("console", place, as_json))

@@ -16,9 +16,10 @@ from lockdown.cli.options import common_options
 @common_options
 def command(config: Path | None, as_json: bool) -> int:
     """The SMTP gateway alone. SIGTERM finishes open transactions and stops; SIGHUP reloads the settings."""
-    from lockdown.engine.settings_files import load_settings
+    from lockdown.engine.settings_files import load_settings, reload
     from lockdown.engine.supervised import end_with_supervisor
     from lockdown.gateway.master import run
 
     end_with_supervisor()
-    return run(load_settings(config).settings, reread=lambda: load_settings(config).settings)
+    loaded = load_settings(config)
+    return run(loaded.settings, reread=lambda: reload(loaded).settings)

@@ -42,6 +42,15 @@ def print_json(schema: str, **fields: Any) -> None:
     click.echo(json.dumps({"schema": f"lockdown.{schema}/1", **fields}, ensure_ascii=False, default=str))
 
 
+def announce(process: str, place: str, as_json: bool) -> None:
+    """Where a process of ours listens, as soon as it does."""
+    if as_json:
+        print_json("listening", process=process, place=place)
+    else:
+        click.echo(f"{process:<9}{place}")
+    sys.stdout.flush()
+
+
 def colours() -> bool:
     """Colours only for a person at a terminal who has not said NO_COLOR (https://no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

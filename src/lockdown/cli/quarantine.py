@@ -123,7 +123,7 @@ def _print_beginning(file: BinaryIO) -> None:
     end = lines.index("") if "" in lines else len(lines)
     click.echo()
     for line in lines[: end + _BODY_LINES]:
-        click.echo(f"  | {printable(line)}")
+        click.echo(f"  | {printable(line.expandtabs(4))}")
     if len(lines) > end + _BODY_LINES:
         click.echo("  | … (all of it: --raw)")
 

@@ -101,6 +101,12 @@ class Sent:
     mailbox: bool
     """The gateway that it went to keeps its mail in the embedded Maildir."""
 
+    @property
+    def config_words(self) -> str:
+        """The settings file that was named, for the next command."""
+        config = click.get_current_context().params.get("config")
+        return f" --config {config}" if config else ""
+
 
 def _target(server: str, tls: bool) -> Target:
     host, _, port = server.rpartition(":") if ":" in server else (server, "", "25")
@@ -173,8 +179,10 @@ def _print_where(sent: Sent) -> None:
     if sent.file:
         click.echo(f"it lies in {sent.file}")
     elif sent.mailbox:
-        click.echo("it is not in the mailbox: it was held for a person; see `lockdown quarantine list`")
-    click.echo(f"its story: lockdown trace {sent.composed.letter.recipients[0]}")
+        click.echo(
+            f"it is not in the mailbox: it was held for a person; see: lockdown quarantine list{sent.config_words}"
+        )
+    click.echo(f"its story: lockdown trace{sent.config_words} {sent.composed.letter.recipients[0]}")
 
 
 def _text(wire: bytes) -> str:

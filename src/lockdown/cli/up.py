@@ -41,7 +41,7 @@ def command(config: Path | None, as_json: bool) -> int:
     with _alone(directory):
         _say_where_we_are(loaded, as_json)
         supervisor = Supervisor(
-            _parts(loaded),
+            _parts(loaded, as_json),
             say=lambda line: _say(as_json, "note", line),
             verify=lambda: _verify(settings),
             announce=lambda: _announce(loaded, as_json),
@@ -50,9 +50,10 @@ def command(config: Path | None, as_json: bool) -> int:
         return supervisor.run()
 
 
-def _parts(loaded: Loaded) -> list[Part]:
+def _parts(loaded: Loaded, as_json: bool) -> list[Part]:
     ours = [sys.executable, "-m", "lockdown"]
     config = ["--config", loaded.files[0]] if loaded.files else []
+    config += ["--json"] if as_json else []
     return [Part(name, (*ours, name, *config), reloads=name == "gateway") for name in ("gateway", "agent", "console")]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import socket
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -30,7 +31,9 @@ from lockdown.state.store import Store
 T = TypeVar("T")
 
 AUDIT_EVERY = timedelta(hours=1)
-AUDIT_AGAIN_AFTER_FAILURE = timedelta(minutes=1)
+_AGAIN_AT_THE_LATEST = timedelta(minutes=1)
+_FAILURES_BEFORE_A_WORD = 4
+"""At the start the agent may need a few seconds more than we do; that is nothing to be told."""
 _NEWEST_HELD = 20
 _UPSTREAM_UP = re.compile(r'^lockdown_backend_up\{[^}]*upstream="((?:[^"\\]|\\.)*)"[^}]*\} ([0-9.e+]+)$', re.MULTILINE)
 
@@ -113,30 +116,41 @@ class Auditor(threading.Thread):
         super().__init__(name="auditor", daemon=True)
         self._settings, self._directory, self._store = settings, directory, store
         self._stopped = threading.Event()
+        self._failures = 0
 
     def run(self) -> None:
         """Until told to stop."""
         pause = timedelta(0)
         while not self._stopped.wait(pause.total_seconds()):
-            pause = AUDIT_EVERY if self._audit_once(datetime.now(UTC)) else AUDIT_AGAIN_AFTER_FAILURE
+            match self._audit_once(datetime.now(UTC)):
+                case Unknown(why):
+                    pause = self._failed(why)
+                case None:
+                    self._failures, pause = 0, AUDIT_EVERY
+
+    def _failed(self, why: str) -> timedelta:
+        """How long to wait before the next attempt; the reason is told once."""
+        self._failures += 1
+        if self._failures == _FAILURES_BEFORE_A_WORD:
+            print(f"console: no audit could be made: {why}", file=sys.stderr, flush=True)
+        return min(_AGAIN_AT_THE_LATEST, timedelta(seconds=2**self._failures))
 
     def stop(self) -> None:
         """End after the audit that runs."""
         self._stopped.set()
 
-    def _audit_once(self, now: datetime) -> bool:
-        try:
-            return self._audit_now(now)
-        except OperatorError as problem:
-            print(f"console: the audit was not kept: {problem}", flush=True)
-            return False
-
-    def _audit_now(self, now: datetime) -> bool:
+    def _audit_once(self, now: datetime) -> Unknown | None:
+        """One audit, kept in the store; or why there is none."""
         match agent.snapshot(self._directory.path):
-            case Snapshot() as snapshot:
-                report = audit(snapshot, self._settings, now, waivers=self._store.waivers(now))
-                self._store.record_audit(report.findings, report.host, report.taken_at).result()
-                return True
-            case Unknown(why):
-                print(f"console: no audit was made: {why}", flush=True)
-                return False
+            case Unknown() as none:
+                return none
+            case snapshot:
+                return self._judge_and_keep(snapshot, now)
+
+    def _judge_and_keep(self, snapshot: Snapshot, now: datetime) -> Unknown | None:
+        try:
+            report = audit(snapshot, self._settings, now, waivers=self._store.waivers(now))
+            self._store.record_audit(report.findings, report.host, report.taken_at).result()
+        except OperatorError as problem:
+            return Unknown(f"{problem.what}: {problem.why}")
+        return None

@@ -238,7 +238,7 @@ def _gateway_health(running: Processes | Unknown) -> str:
         case Processes(_, ()):
             return "up"
         case Processes(_, dead):
-            return f"{len(dead)} workers down"
+            return f"{len(dead)} down"
 
 
 def _health_of(url: str, health: Mapping[str, bool] | Unknown) -> str:

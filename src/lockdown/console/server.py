@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -21,8 +22,8 @@ from lockdown.state.layout import StateDirectory
 from lockdown.state.store import open_store
 
 
-def run(loaded: Loaded) -> int:
-    """Serve; returns after SIGTERM or SIGINT."""
+def run(loaded: Loaded, announce: Callable[[str], None]) -> int:
+    """Serve until SIGTERM or SIGINT; `announce` is told the address once it is ours."""
     settings = loaded.settings
     listener = listen(settings.console.listen)
     directory = StateDirectory(Path(settings.state.directory)).prepare()
@@ -31,7 +32,7 @@ def run(loaded: Loaded) -> int:
         auditor = Auditor(settings, directory, store)
         auditor.start()
         app = make_app(Sources(page=gatherer.page, unwell=gatherer.unwell, metrics=gatherer.metrics))
-        print(f"console  http://{settings.console.listen}/", flush=True)
+        announce(f"http://{settings.console.listen}/")
         _Server(app).run([listener])
         auditor.stop()
     return 0

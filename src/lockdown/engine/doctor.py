@@ -11,6 +11,7 @@ import platform
 import sqlite3
 import ssl
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -29,6 +30,8 @@ from lockdown.model.errors import OperatorError
 from lockdown.model.finding import State
 from lockdown.model.units import ByteSize
 from lockdown.model.unknown import Unknown
+from lockdown.state.layout import StateDirectory
+from lockdown.state.store import open_store
 
 LITTLE_ROOM = ByteSize.parse("1 GiB")
 SOON = timedelta(days=14)
@@ -142,6 +145,25 @@ def _is_unsynchronised() -> bool:
     return int(ctypes.CDLL(None).adjtimex(timex)) == _TIME_ERROR
 
 
+def _store(loaded: Loaded, now: datetime) -> Iterator[Symptom]:
+    directory = StateDirectory(Path(loaded.settings.state.directory))
+    if not directory.database.exists():
+        yield doubtful("store", "there is none yet", "lockdown up     (makes it)")
+        return
+    with closing(open_store(directory.path)) as store:
+        totals, rows = store.quarantine_totals(), store.held_ids()
+    yield well("store", f"opens; {totals.messages} messages held, {ByteSize(totals.size_bytes)}")
+    yield _spool(directory, rows)
+
+
+def _spool(directory: StateDirectory, rows: set[str]) -> Symptom:
+    files = {file.stem for file in directory.quarantine.glob("??/*.eml")}
+    if missing := sorted(rows - files):
+        says = f"{len(missing)} held messages have no octets on the disk: {', '.join(missing[:3])}"
+        return ill("spool", says, f"lockdown quarantine show {missing[0]}     (and restore quarantine/ from a backup)")
+    return well("spool", f"every held message is on the disk; {len(files - rows)} files await the sweep")
+
+
 def _certificate(loaded: Loaded, now: datetime) -> Iterator[Symptom]:
     own = Path(loaded.settings.state.directory) / "tls" / "self-signed.pem"
     path = Path(loaded.settings.gateway.tls_certificate or own)
@@ -204,6 +226,7 @@ CHECKS: dict[str, Check] = {
     "settings": _settings,
     "state": _state_directory,
     "disk": _disk,
+    "store": _store,
     "clock": _clock,
     "certificate": _certificate,
     "gateway": _gateway,

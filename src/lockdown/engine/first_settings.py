@@ -102,7 +102,7 @@ def _about_postfix(postfix: Postfix | Absent | Unknown) -> str:
         case Absent():
             return "no Postfix is here; mail goes into an embedded Maildir until you name your mail server"
         case Unknown(why):
-            return f"Postfix could not be read: {why}; run it as root to see more"
+            return f"Postfix could not be read: {why}"
 
 
 def _about_tables(postfix: Postfix | Absent | Unknown) -> Iterator[str]:
@@ -145,7 +145,8 @@ def _proposed(seen: Seen) -> dict[str, object]:
     proposed: dict[str, object] = {}
     if seen.domains:
         proposed["site.domains"] = list(seen.domains)
-        proposed["site.admins"] = [f"postmaster@{seen.domains[0]}"]
+        shortest = min(seen.domains, key=lambda domain: domain.count("."))
+        proposed["site.admins"] = [f"postmaster@{shortest}"]
     if seen.postfix:
         proposed["gateway.upstream"] = f"smtp://127.0.0.1:{seen.inner_port}"
         proposed["gateway.hostname"] = seen.hostname

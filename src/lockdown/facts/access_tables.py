@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from lockdown.facts.networks import Width, parse_network, width
+from lockdown.facts.postfix_words import unbraced, words
 from lockdown.model.snapshot import Reading
 from lockdown.model.unknown import Unknown
 
@@ -43,7 +44,7 @@ def access_entries(table: str, read_table: Callable[[str], Reading]) -> tuple[Ac
     """The entries of `type:name`, in their order."""
     kind, _, name = table.removeprefix("proxy:").partition(":")
     if kind == "static":
-        return (AccessEntry("everyone", name.strip("{} "), True),)
+        return (AccessEntry("everyone", unbraced(name), True),)
     if kind == "inline":
         return tuple(_inline(name))
     match read_table(table):
@@ -54,8 +55,10 @@ def access_entries(table: str, read_table: Callable[[str], Reading]) -> tuple[Ac
 
 
 def _inline(text: str) -> Iterator[AccessEntry]:
-    for key, action in re.findall(r"\{?\s*([^\s={}]+)\s*=\s*([^{}]+?)\s*(?:\}|$)", text):
-        yield AccessEntry(key, action, False)
+    """`{ key=value, { key = text with blanks } }`."""
+    for word in words(unbraced(text)):
+        key, _, action = unbraced(word).partition("=")
+        yield AccessEntry(key.strip(), action.strip(), False)
 
 
 def _parse(kind: str, text: str) -> Iterator[AccessEntry]:

@@ -1,7 +1,7 @@
 """The gateway's own settings as facts: `describe` writes the reading `gateway/settings.json`, `gateway` reads it back.
 
 Values are written as in TOML, so that the settings of another machine pass the same checks as a file of one's own.
-Secrets are reduced at writing: a password in a URL becomes `***`.
+There are no secrets among them: URLs with a password are refused when settings are read.
 
 Fails as: Unknown, with the reason of the reading or of the settings that are not understood here.
 """
@@ -14,14 +14,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lockdown.config import Loaded, Origin, Settings, documented, read_settings, sections, show
+from lockdown.config import Loaded, Origin, Settings, read_settings, sections, show
 from lockdown.model.errors import OperatorError
 from lockdown.model.finding import Evidence
 from lockdown.model.snapshot import Snapshot
 from lockdown.model.unknown import Unknown
 
 SOURCE = "gateway/settings.json"
-_SECRET_IN_URL = re.compile(r"://[^@/\s\"]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class Gateway:
 def describe(loaded: Loaded) -> str:
     """The reading: every value, and the places of those that are no default."""
     values = {
-        f"{section}.{name}": _SECRET_IN_URL.sub("://***@", show(getattr(getattr(loaded.settings, section), name)))
+        f"{section}.{name}": show(getattr(getattr(loaded.settings, section), name))
         for section, cls in sections().items()
         for name in cls.__struct_fields__
     }
@@ -65,7 +64,7 @@ def _parse(text: str) -> Gateway | Unknown:
         loaded = read_settings([(SOURCE, _as_toml(described["values"]))])
         origins = {key: Origin(str(place["file"]), int(place["line"])) for key, place in described["origins"].items()}
     except OperatorError as error:
-        return Unknown(f"the settings of that machine are not understood by this version: {error.what}: {error.why}")
+        return Unknown(f"the settings of that machine are not understood by this version: {error.what}")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return Unknown(f"{SOURCE} is damaged: {error}")
     return Gateway(loaded.settings, origins)
@@ -80,7 +79,3 @@ def _as_toml(values: Mapping[str, Any]) -> str:
             raise ValueError(f"{key!r} is not a setting")
         tables.setdefault(section, []).append(f"{name} = {value}")
     return "\n".join(f"[{section}]\n" + "\n".join(lines) for section, lines in tables.items())
-
-
-DEFAULTS: Mapping[str, str] = {doc.key: doc.default for doc in documented()}
-"""What each setting is when nobody writes it."""

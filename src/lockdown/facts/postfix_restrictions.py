@@ -1,4 +1,4 @@
-"""Walk Postfix's restriction lists as Postfix does, for one kind of client: a stranger who has not logged in.
+"""Walk Postfix's restriction lists as Postfix does, for a client who has not logged in: a stranger, or a neighbour.
 
 Every list is walked to its first decisive element. A rejection in any list rejects; a permission ends its own list.
 So a server is open when no list rejects. What cannot be told (a table that was not read, a policy service) is doubtful.
@@ -16,6 +16,7 @@ from enum import Enum
 from lockdown.facts.access_tables import AccessEntry, access_entries
 from lockdown.facts.networks import Width, width
 from lockdown.facts.postfix import Postfix, Service
+from lockdown.facts.postfix_words import unbraced, words
 from lockdown.model.unknown import Unknown
 
 LISTS = (
@@ -35,24 +36,31 @@ REQUIRED = frozenset(
         "check_relay_domains",
     }
 )
-"""Postfix answers 451 to every recipient unless the relay or the recipient list has one of these."""
+"""Without one of these in the relay or the recipient list, smtpd does not start."""
 
 MAX_CLASS_DEPTH = 10
-_TOKEN = re.compile(r"\{[^{}]*\}|[^\s,{}]+")
 _TAKES_ARGUMENT = re.compile(
     r"check_\w+_access\Z|check_policy_service\Z|reject_rbl_client\Z|reject_rhsbl_\w+\Z|permit_dnswl_client\Z|permit_rhswl_\w+\Z|sleep\Z"
 )
 
 
+class Client(Enum):
+    """Who connects, without logging in."""
+
+    STRANGER = "stranger"
+    NEIGHBOUR = "neighbour"
+    """One of mynetworks."""
+
+
 class Recipient(Enum):
-    """Whose mailbox the stranger asks for."""
+    """Whose mailbox is asked for."""
 
     FOREIGN = "foreign"
     OWN = "own"
 
 
 class Effect(Enum):
-    """What one element does to a stranger."""
+    """What one element does to the client."""
 
     NEXT = "next"
     PERMIT = "permit"
@@ -62,7 +70,7 @@ class Effect(Enum):
 
 
 class Outcome(Enum):
-    """How one list, or all lists together, end for a stranger."""
+    """How one list, or all lists together, end for the client."""
 
     REJECTS = "rejects"
     PERMITS = "permits"
@@ -96,14 +104,14 @@ class Walk:
 
 def elements(text: str) -> tuple[Element, ...]:
     """The restrictions of a list, arguments beside their names."""
-    tokens = iter(_TOKEN.findall(text))
+    tokens = words(text)
     found = []
     warns_only = False
     for token in tokens:
         if token == "warn_if_reject":
             warns_only = True
             continue
-        argument = next(tokens, "").strip("{} ") if _TAKES_ARGUMENT.match(token) else ""
+        argument = unbraced(next(tokens, "")) if _TAKES_ARGUMENT.match(token) else ""
         found.append(Element(token, argument, warns_only))
         warns_only = False
     return tuple(found)
@@ -111,7 +119,7 @@ def elements(text: str) -> tuple[Element, ...]:
 
 def flat_elements(postfix: Postfix, service: Service, parameter: str, depth: int = 0) -> Iterator[Element]:
     """The restrictions of a list, restriction classes replaced by what they hold."""
-    classes = set(re.split(r"[\s,]+", postfix.value("smtpd_restriction_classes", service)))
+    classes = set(words(postfix.value("smtpd_restriction_classes", service)))
     for element in elements(postfix.value(parameter, service)):
         if element.name in classes and depth < MAX_CLASS_DEPTH:
             yield from flat_elements(postfix, service, element.name, depth + 1)
@@ -119,18 +127,30 @@ def flat_elements(postfix: Postfix, service: Service, parameter: str, depth: int
             yield element
 
 
-def has_required(postfix: Postfix, service: Service) -> bool:
-    """Whether Postfix finds its own safety catch in the relay or recipient list."""
-    lists = ("smtpd_relay_restrictions", "smtpd_recipient_restrictions")
-    found = (element for name in lists for element in flat_elements(postfix, service, name))
-    return any(element.name in REQUIRED and not element.warns_only for element in found)
+def starts(postfix: Postfix, service: Service) -> bool:
+    """Whether Postfix finds its own safety catch in the relay or recipient list; without it, smtpd gives up at once."""
+    return any(_has_required(postfix, service, name) for name in LISTS[3:])
 
 
-def walk(postfix: Postfix, service: Service, parameter: str, recipient: Recipient) -> Walk:
+def _has_required(postfix: Postfix, service: Service, parameter: str, depth: int = 0) -> bool:
+    """As smtpd_check.c looks: to the first `permit`, into restriction classes, past what only warns."""
+    classes = set(words(postfix.value("smtpd_restriction_classes", service)))
+    for element in elements(postfix.value(parameter, service)):
+        if element.name == "permit":
+            return False
+        if element.name in REQUIRED and not element.warns_only:
+            return True
+        is_class = element.name in classes and depth < MAX_CLASS_DEPTH
+        if is_class and _has_required(postfix, service, element.name, depth + 1):
+            return True
+    return False
+
+
+def walk(postfix: Postfix, service: Service, parameter: str, client: Client, recipient: Recipient) -> Walk:
     """One list, to its first decisive element."""
     doubt: Walk | None = None
     for element in flat_elements(postfix, service, parameter):
-        effect, why = _effect(postfix, service, parameter, element, recipient)
+        effect, why = _effect(postfix, service, parameter, element, client, recipient)
         match effect:
             case Effect.PERMIT:
                 return Walk(parameter, Outcome.PERMITS, element.text, why)
@@ -145,9 +165,9 @@ def walk(postfix: Postfix, service: Service, parameter: str, recipient: Recipien
     return Walk(parameter, Outcome.FALLS_THROUGH)
 
 
-def stranger(postfix: Postfix, service: Service, recipient: Recipient) -> Walk:
+def answer(postfix: Postfix, service: Service, client: Client, recipient: Recipient) -> Walk:
     """All lists together: the first that rejects, else the first doubt before a rejection, else who lets in."""
-    walks = [walk(postfix, service, parameter, recipient) for parameter in LISTS]
+    walks = [walk(postfix, service, parameter, client, recipient) for parameter in LISTS]
     for outcome in (Outcome.REJECTS, Outcome.UNREAD, Outcome.DOUBTFUL):
         if chosen := next((ended for ended in walks if ended.outcome is outcome), None):
             return chosen
@@ -177,7 +197,7 @@ _WHY = {
 
 
 def _effect(
-    postfix: Postfix, service: Service, parameter: str, element: Element, recipient: Recipient
+    postfix: Postfix, service: Service, parameter: str, element: Element, client: Client, recipient: Recipient
 ) -> tuple[Effect, str]:
     name = element.name
     if name in _ALWAYS:
@@ -190,7 +210,7 @@ def _effect(
         own = name == "permit_auth_destination" and recipient is Recipient.OWN
         return (Effect.PERMIT if own else Effect.NEXT), ""
     if name == "permit_mynetworks":
-        return _effect_of_mynetworks(postfix, service)
+        return (Effect.PERMIT, "") if client is Client.NEIGHBOUR else _effect_of_mynetworks(postfix, service)
     if kind := _access_kind(parameter, element):
         return _effect_of_table(postfix, kind, element, recipient)
     return Effect.NEXT, ""

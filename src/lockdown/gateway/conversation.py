@@ -52,6 +52,12 @@ READY_FOR_TLS = Reply(220, "0.0", "Ready to start TLS")
 TOO_MANY_ERRORS = Reply(421, "7.0", "Too many errors")
 TOO_MANY_COMMANDS = Reply(421, "7.0", "Too many commands without a message")
 TOO_SLOW = Reply(421, "4.2", "Too slow; closing")
+# What a client may send ahead while an answer is being found; then its TCP window closes (rule R20).
+_READ_AHEAD_BYTES = 64 * 1024
+_NEVER = float("inf")
+# Someone who has just come or has just spoken is about to go on: cutting him off then would cost him a retry.
+_IDLE_SECONDS = 2.0
+
 CLOSING = Reply(421, "3.2", "Service is shutting down; try again")
 NO_ROOM = Reply(452, "3.1", "No room for a message right now; try again")
 CRASHED = Reply(451, "3.0", "Local trouble; try again later")
@@ -73,6 +79,7 @@ class Conversation:
         "_line_begun",
         "_peer",
         "_refused",
+        "_stranger",
         "_transaction",
         "_unheard",
         "_worker",
@@ -88,6 +95,7 @@ class Conversation:
         self.client: Client = worker.counts.connected(peer[0])
         self._helo = ""
         self._esmtp = False
+        self._stranger: Stranger | None = None
         self._transaction: Transaction | None = None
         self._unheard: bytes | None = None
         self._busy = self._gone = self._draining = self._refused = self._line_begun = False
@@ -109,14 +117,19 @@ class Conversation:
             self._turn_away(OVERLOADED)
         else:
             worker.metrics.connection("greeted")
-            self._channel.write(worker.greeting)
+            if self._channel.has_spoken():
+                self.session.receive(b" ")  # what exactly was said does not matter: it came before the greeting
+                self.session.greeted()
+                self._advance()
+                return
+            self._channel.transport.write(worker.greeting)
             self.session.greeted()
-            self._await_command()
+            self._channel.deadline = worker.idle_until
 
     def _turn_away(self, reply: Reply) -> None:
         self._refused = True
         self._worker.metrics.connection("refused")
-        self._channel.write(reply.wire)
+        self._channel.transport.write(reply.wire)
         self._channel.close()
 
     def receive(self, data: bytes) -> None:
@@ -130,6 +143,8 @@ class Conversation:
         self.session.receive(data)
         if not self._busy:
             self._advance()
+        elif self.session.buffered > _READ_AHEAD_BYTES:
+            self._channel.hold_back()
 
     def gone(self) -> None:
         """The connection is closed. What has gone upstream goes on; what has not is forgotten (rule R9)."""
@@ -145,22 +160,25 @@ class Conversation:
             self._worker.metrics.connection("too-slow")
             self._say_goodbye(TOO_SLOW)
 
-    def drain(self) -> None:
-        """No new transaction; goodbye when there is none open (rule R23)."""
+    def drain(self, now: float) -> None:
+        """We stop: who is idle hears it now, who is not may end his transaction first (rule R23)."""
         self._draining = True
-        if self._transaction is None and not self._busy:
+        idle_for = now - (self._channel.deadline - self._worker.idle)
+        if self._transaction is None and not self._busy and idle_for > _IDLE_SECONDS:
             self._say_goodbye(CLOSING)
 
     def _say_goodbye(self, reply: Reply) -> None:
         self._refused = True
-        self._channel.write(reply.wire)
+        self._channel.transport.write(reply.wire)
         self._channel.close()
 
     # ── the loop ──
 
     def _advance(self) -> None:
-        session = self.session
-        out: list[bytes] = []
+        """Answer what has come, in order, until more is needed or something must be asked first."""
+        # Measured hot path: it runs for every command of every message.
+        session, counts = self.session, self._worker.commands
+        out = b""
         while True:
             event = session.next_event()
             kind = type(event)
@@ -170,54 +188,65 @@ class Conversation:
             if kind is Signal:
                 break
             answer = _ANSWERS[kind](self, event)
-            if type(answer) is Reply:
-                out.append(session.answer(answer))
-                self._worker.metrics.command(kind.__name__, answer.code)
-            elif isinstance(answer, bytes):
-                out.append(answer)
-            else:
+            if isinstance(answer, Reply):
+                counts[kind, answer.code] += 1
+                answer = session.answer(answer)
+            elif not isinstance(answer, bytes):
                 self._busy = True
-                self._channel.deadline = float("inf")
-                run_errand(self._answer_later(answer, kind is DataEnd))
-                break
+                self._channel.deadline = _NEVER
+                if out:
+                    self._channel.transport.write(out)
+                run_errand(self._answer_later(answer, kind))
+                return
+            out = out + answer if out else answer
             if session.over:
                 break
         if out:
-            self._channel.write(b"".join(out))
-        if session.over:
-            self._close()
-        elif session.awaits_handshake:
-            self._busy = True
-            self._worker.start_task(self._secure())
-        elif not self._busy and out:
-            self._await_command()
-        elif not (self._busy or self._line_begun or session.is_receiving_body) and session.buffered:
-            self._await_rest()
+            self._channel.transport.write(out)
+            self._channel.deadline = self._worker.idle_until
+            self._line_begun = False
+            if session.over:
+                self._close()
+            elif session.awaits_handshake:
+                self._busy = True
+                self._worker.start_task(self._secure())
+        elif not self._line_begun and not session.is_receiving_body:
+            # A command has begun; dripping its octets does not prolong it (rule R1).
+            self._line_begun = True
+            self._channel.deadline = min(self._channel.deadline, self._worker.request_until)
 
-    async def _answer_later(self, answer: Coroutine[Any, Any, Reply], ends_message: bool) -> None:
+    async def _answer_later(self, answer: Coroutine[Any, Any, Reply], kind: type) -> None:
         try:
             reply = await answer
         except Exception:
+            # The one place where a crash of ours ends: it defers, it never accepts.
             log.exception("conversation-broken %s", self.client.address)
             reply = CRASHED
             self._forget_transaction()
         self._busy = False
         transaction = self._transaction
-        if ends_message:
+        if kind is DataEnd:
             self._transaction = None
         if self._gone:
             self._forget_transaction()
             return
-        self._channel.write(self.session.answer(reply))
-        self._worker.metrics.command("DataEnd" if ends_message else "Recipient", reply.code)
-        if transaction is not None and ends_message:
-            self._unheard = transaction.key
-        hang_up = transaction is not None and transaction.hang_up
-        if hang_up or self.session.over or (self._draining and self._transaction is None):
+        self._worker.commands[kind, reply.code] += 1
+        self._channel.transport.write(self.session.answer(reply))
+        if transaction is not None:
+            if kind is DataEnd:
+                self._unheard = transaction.key
+            if transaction.hang_up:
+                self._close()
+                return
+        if self.session.over:
             self._close()
             return
-        self._await_command()
-        if self.session.buffered:
+        if self._draining and self._transaction is None:
+            self._say_goodbye(CLOSING)
+            return
+        self._channel.deadline = self._worker.idle_until
+        self._line_begun = False
+        if self.session.pending_input:
             self._advance()
         self._channel.caught_up()
 
@@ -230,43 +259,35 @@ class Conversation:
         self._refused = True
         self._channel.close()
 
-    def _await_command(self) -> None:
-        """From our answer to the next command (RFC 5321 4.5.3.2.7)."""
-        self._line_begun = False
-        self._channel.deadline = self._worker.idle_deadline()
-
-    def _await_rest(self) -> None:
-        """A command has begun; dripping its octets does not prolong it (rule R1)."""
-        self._line_begun = True
-        self._channel.deadline = min(self._channel.deadline, self._worker.request_deadline())
-
     # ── one method for each kind of event ──
 
     def _hello(self, event: Hello) -> bytes:
         self._forget_transaction()
-        self._helo, self._esmtp = event.name, event.esmtp
+        self._helo, self._esmtp, self._stranger = event.name, event.esmtp, None
         self._commands += 1
         return self.session.answer_hello(self._worker.hostname, self._worker.offers(self.session.is_secure))
 
     def _mail(self, event: Mail) -> Reply:
         worker = self._worker
-        if self._draining:
-            return CLOSING
-        if not worker.has_disk_room():
+        if not worker.has_disk_room:
             return NO_ROOM
         announced = Announced(self.client, event.sender, event.size, worker.counts.from_network(self.client))
         verdict = pipeline.judge(pipeline.AT_SENDER, announced, worker.settings)
-        transaction = Transaction(worker, self.client, self._stranger(), event, self.session.is_secure)
+        transaction = Transaction(
+            worker, self.client, self._stranger or self._make_stranger(), event, self.session.is_secure
+        )
         if verdict.kind >= Kind.DEFER:
             transaction.refuse(verdict)
+            worker.counts.put_off(self.client)
             return refusal(verdict)
         self._commands = 0
         self._transaction = transaction
         return SENDER_OK
 
-    def _stranger(self) -> Stranger:
+    def _make_stranger(self) -> Stranger:
         local = self._channel.transport.get_extra_info("sockname") or ("", 0)
-        return Stranger(self.client.address, self._peer[1], self._helo, self._esmtp, local[0], local[1])
+        self._stranger = Stranger(self.client.address, self._peer[1], self._helo, self._esmtp, local[0], local[1])
+        return self._stranger
 
     def _recipient(self, event: Recipient) -> Reply | Coroutine[Any, Any, Reply]:
         assert self._transaction is not None
@@ -281,8 +302,7 @@ class Conversation:
         """A piece of the message. The deadline moves with the octets, as fast as the least rate allows (rule R1)."""
         transaction = self._transaction
         assert transaction is not None
-        transaction.add(chunk)
-        self._channel.deadline = self._worker.data_deadline(transaction)
+        self._channel.deadline = transaction.add(chunk)
 
     def _data_end(self, event: DataEnd) -> Coroutine[Any, Any, Reply]:
         assert self._transaction is not None
@@ -296,7 +316,7 @@ class Conversation:
         if await self._channel.secure(self._worker.tls):
             self.session.secured()
             self._busy = False
-            self._await_command()
+            self._channel.deadline = self._worker.idle_until
 
     def _reset(self, event: Reset) -> Reply:
         self._forget_transaction()

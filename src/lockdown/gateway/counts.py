@@ -250,6 +250,10 @@ class Counts:
         """What has come from the client's network within the window."""
         return self._host(client.address).network.sent.total()
 
+    def put_off(self, client: Client) -> None:
+        """A MAIL was refused: who does not heed a 4xx comes nearer to the 5xx (rule R21)."""
+        self._host(client.address).network.sent.messages += 1
+
     def message(self, client: Client, recipients: Iterable[str], size_bytes: int) -> tuple[Repetition, Repetition]:
         """One more message: what has come from its network, and to the one of its recipients that has had most."""
         most: Repetition | None = None

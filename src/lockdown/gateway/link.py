@@ -19,9 +19,11 @@ _NEVER = float("inf")
 class LinkLost(Exception):
     """The connection ended, fell silent or spoke nonsense before the answer was there."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, *, stale: bool = False) -> None:
         super().__init__(why)
         self.why = why
+        self.stale = stale
+        """It had served before and lay idle: its end says nothing of the server, a new one may be asked."""
 
 
 class Link(asyncio.Protocol):
@@ -111,14 +113,14 @@ class Link(asyncio.Protocol):
             self.transport.abort()
         for waiting in (self._waiter, self._flowing):
             if waiting is not None and not waiting.done():
-                waiting.set_exception(LinkLost(why))
+                waiting.set_exception(LinkLost(why, stale=self.reused))
                 waiting.exception()  # whoever was cancelled meanwhile does not ask again
         self._waiter = self._flowing = None
 
     async def ask(self, question: bytes, count: int, timeout: float) -> list[Reply]:
         """Send and await `count` replies; fewer only when the upstream said 421. LinkLost otherwise."""
         if self.closed:
-            raise LinkLost(self.why)
+            raise LinkLost(self.why, stale=self.reused)
         if question:
             self.transport.write(question)
         if len(self._replies) < count:  # a greeting may be here already
@@ -130,14 +132,18 @@ class Link(asyncio.Protocol):
             finally:
                 self._waiter = None
                 self.deadline = _NEVER
-        replies, self._replies = self._replies, []
+        replies, behind = self._replies[:count], self._replies[count:]
+        self._replies = []
+        if behind:
+            # Only a 421 comes unasked: the answer before it holds, the connection does not (RFC 5321 3.8).
+            self.fail("it said 421 behind its answer")
         return replies
 
     async def stream(self, pieces: Iterable[bytes], timeout: float) -> None:
         """Send a message piece by piece, never faster than the upstream takes it. LinkLost when it stops."""
         for piece in pieces:
             if self.closed:
-                raise LinkLost(self.why)
+                raise LinkLost(self.why, stale=self.reused)
             self.transport.write(piece)
             if (flowing := self._flowing) is not None:
                 self.deadline = self._loop.time() + timeout

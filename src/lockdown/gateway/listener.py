@@ -6,16 +6,15 @@ It knows nothing of mail: it feeds the conversation and writes what that answers
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import ssl
+import termios
 from typing import TYPE_CHECKING, cast
 
 from lockdown.gateway.conversation import Conversation
 
 if TYPE_CHECKING:
     from lockdown.gateway.worker import Worker
-
-# What a client may send ahead while an answer is being found; then its TCP window closes (rule R20).
-_READ_AHEAD_BYTES = 64 * 1024
 
 
 class Connection(asyncio.Protocol):
@@ -43,11 +42,17 @@ class Connection(asyncio.Protocol):
         self._conversation.greet()
 
     def data_received(self, data: bytes) -> None:
-        conversation = self._conversation
-        if conversation is None:
-            return
-        conversation.receive(data)
-        if conversation.session.buffered > _READ_AHEAD_BYTES and not self._paused:
+        if self._conversation is not None:
+            self._conversation.receive(data)
+
+    def has_spoken(self) -> bool:
+        """Whether the client spoke before it was greeted: what lies in the socket's buffer at this moment."""
+        one = self.transport.get_extra_info("socket")
+        return fcntl.ioctl(one.fileno(), termios.FIONREAD, b"\0\0\0\0") != b"\0\0\0\0"
+
+    def hold_back(self) -> None:
+        """The client sends faster than we answer: stop reading."""
+        if not self._paused:
             self._paused = True
             self.transport.pause_reading()
 
@@ -61,11 +66,6 @@ class Connection(asyncio.Protocol):
         self._worker.connections.discard(self)
         if self._conversation is not None:
             self._conversation.gone()
-
-    def write(self, wire: bytes) -> None:
-        """Send; a client that is gone hears nothing."""
-        if not self.transport.is_closing():
-            self.transport.write(wire)
 
     def close(self) -> None:
         """Close after what was written has gone out."""
@@ -89,7 +89,7 @@ class Connection(asyncio.Protocol):
         if now > self.deadline and self._conversation is not None:
             self._conversation.too_slow()
 
-    def drain(self) -> None:
+    def drain(self, now: float) -> None:
         """We are stopping: idle clients are told at once, others after their transaction."""
         if self._conversation is not None:
-            self._conversation.drain()
+            self._conversation.drain(now)

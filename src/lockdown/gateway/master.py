@@ -21,13 +21,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lockdown.config import Settings, as_toml
+from lockdown.gateway.recipients import with_listed_recipients
 from lockdown.gateway.tls import server_context
 from lockdown.model.errors import OperatorError
 from lockdown.state.layout import StateDirectory
 
 _READY_WITHIN_SECONDS = 30.0
 _PATIENCE_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
-_STEADY_SECONDS = 10.0
 
 
 @dataclass
@@ -37,9 +37,10 @@ class _Slot:
     number: int
     sockets: list[socket.socket]
     process: subprocess.Popen[bytes] | None = None
-    started: float = 0.0
     deaths: int = 0
     again_at: float = 0.0
+    ready: int = -1
+    """The end of a pipe on which a worker that is starting will say `ready`; -1: it has said so."""
 
 
 @dataclass
@@ -69,10 +70,13 @@ class Master:
 
     def _check(self) -> None:
         """What can be wrong is found here, once, in words; the workers only load it."""
-        gateway = self.settings.gateway
         self.state.prepare()
-        hostname = gateway.hostname or socket.getfqdn()
-        server_context(gateway, hostname, self.state.tls, datetime.now(UTC))
+        self._try_out(self.settings)
+
+    def _try_out(self, settings: Settings) -> None:
+        with_listed_recipients(settings)
+        hostname = settings.gateway.hostname or socket.getfqdn()
+        server_context(settings.gateway, hostname, self.state.tls, datetime.now(UTC))
 
     def _spawn(self, slot: _Slot) -> int:
         """Start a worker; returns the end of a pipe that says `ready`."""
@@ -95,7 +99,6 @@ class Master:
         # The pipe stays open: its end tells the worker that we are gone.
         slot.process.stdin.write(as_toml(self.settings).encode() + b"\0")
         slot.process.stdin.flush()
-        slot.started = time.monotonic()
         return reader
 
     def _await_ready(self, readers: list[int]) -> None:
@@ -163,15 +166,24 @@ class Master:
             if slot.process is not None and slot.process.poll() is not None:
                 self._died(slot, now)
             if slot.process is None and now >= slot.again_at:
-                reader = self._spawn(slot)
-                os.close(reader)
+                slot.ready = self._spawn(slot)
                 self._tell_pids()
+            elif slot.ready >= 0:
+                self._look_whether_ready(slot)
+
+    def _look_whether_ready(self, slot: _Slot) -> None:
+        readable, _, _ = select.select([slot.ready], [], [], 0)
+        if readable:
+            if os.read(slot.ready, 16).startswith(b"ready"):
+                slot.deaths = 0
+            os.close(slot.ready)
+            slot.ready = -1
 
     def _died(self, slot: _Slot, now: float) -> None:
-        """Its successor comes at once, later when it dies again and again."""
+        """Its successor comes at once; later when one after the other dies before it has ever been ready."""
         assert slot.process is not None
-        if now - slot.started > _STEADY_SECONDS:
-            slot.deaths = 0
+        if slot.ready >= 0:
+            self._look_whether_ready(slot)
         patience = _PATIENCE_SECONDS[min(slot.deaths, len(_PATIENCE_SECONDS) - 1)]
         slot.deaths += 1
         slot.again_at = now + patience
@@ -183,9 +195,7 @@ class Master:
         try:
             settings = self.reread()
             self._refuse_what_needs_a_restart(settings)
-            server_context(
-                settings.gateway, settings.gateway.hostname or socket.getfqdn(), self.state.tls, datetime.now(UTC)
-            )
+            self._try_out(settings)
         except OperatorError as error:
             _say(f"gateway: the settings were not reloaded, the old ones stay in force\n{error}")
             return

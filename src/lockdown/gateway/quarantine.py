@@ -71,6 +71,7 @@ class Quarantine:
             says=verdict.says,
             subject=subject_of(header),
             parameters=transaction.sender_words(),
+            key=transaction.outcome_key().hex(),
         )
         try:
             return await asyncio.to_thread(self._hold, self._store, meta, content)
@@ -80,6 +81,10 @@ class Quarantine:
             return CANNOT_HOLD
 
     def _hold(self, store: Store, meta: HeldMessage, content: Iterable[bytes]) -> Reply:
+        before = store.held_of_key(meta.key)
+        if before is not None:
+            # Its 250 was lost on the way, or we were killed before we could say it (rule R17).
+            return Reply(250, "0.0", f"{HELD} as {before.id}")
         if store.quarantine_totals().size_bytes >= self._worker.settings.quarantine.max_size:
             log.error("quarantine: full (quarantine.max_size); %s is deferred", meta.id)
             return FULL

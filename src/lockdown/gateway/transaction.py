@@ -34,6 +34,9 @@ TOO_LONG_LINE = Reply(550, "6.0", "A line of this message is too long")
 BARE_NEWLINE = Reply(550, "6.0", "Bare CR or LF in the message; lines end with CR LF (RFC 5321 2.3.8)")
 
 
+SERVED = Reply(250, "0.0", "Delivered before")
+
+
 def refusal(verdict: Verdict, reference: str = "") -> Reply:
     """What the peer hears of a verdict: generic words and a reference, the rest is in the log (rule R7)."""
     text = verdict.tells or "Refused"
@@ -123,7 +126,8 @@ class Transaction:
         return self._ask(event)
 
     def _refuse_recipient(self, path: str, verdict: Verdict) -> Reply:
-        self._worker.counts.refused(self.client)
+        if verdict.code >= 500:
+            self._worker.counts.refused(self.client)
         self.hang_up = verdict.kind is Kind.HANG_UP
         return self._not_taken(path, refusal(verdict, self.id), verdict)
 
@@ -164,20 +168,25 @@ class Transaction:
     def begin_body(self) -> None:
         """DATA was said."""
         worker = self._worker
-        self.body = Body(worker.spill_directory, worker.settings.gateway.memory_per_message)
-        self.body_began = worker.loop.time()
+        self.body = Body(worker.spill_directory, worker.memory_per_message)
+        self.body_began = worker.now
         worker.uploading.add(self)
 
-    def add(self, chunk: bytes) -> None:
-        """One more piece. A full disk is answered at the dot: until then the client only speaks (RFC 5321 4.1.1.4)."""
-        if self._spool_failure:
-            return
-        assert self.body is not None
-        try:
-            self.body.add(chunk)
-        except OSError as error:
-            self._spool_failure = f"{self._worker.spill_directory}: {error.strerror or error}"
-            self.body.close()
+    def add(self, chunk: bytes) -> float:
+        """One more piece; until when the next one must come (rule R1: the octets prolong it at the least rate).
+
+        A full disk is answered at the dot: until then the client only speaks (RFC 5321 4.1.1.4).
+        """
+        body, worker = self.body, self._worker
+        assert body is not None
+        if not self._spool_failure:
+            try:
+                body.add(chunk)
+            except OSError as error:
+                self._spool_failure = f"{worker.spill_directory}: {error.strerror or error}"
+                body.close()
+        whole = self.body_began + worker.request + body.size / worker.least_rate
+        return whole if whole < worker.idle_until else worker.idle_until
 
     def release_upstream(self) -> None:
         """The upload is slow: the upstream's connection serves others meanwhile (rule R5)."""
@@ -253,7 +262,7 @@ class Transaction:
         worker, delivery = self._worker, self._delivery
         assert delivery is not None and self.body is not None
         outcomes, now = worker.outcomes, time.time
-        key = self._outcome_key([event.address.raw for event in self.accepted], self.body.digest())
+        key = self.outcome_key()
         before = outcomes.recall(key, now())
         match before:
             case Settled():
@@ -265,7 +274,9 @@ class Transaction:
                 return reply
             case InFlight():
                 return self._turn_down("deferred", STILL_BUSY, "the same message is in flight")
-        served = self._served_before()
+        served = self._served_before() if delivery.per_recipient else frozenset()
+        if served and len(served) == len(self.accepted):
+            return self._all_served(key)
         if served and not await self._leave_out(served):
             return self._turn_down("deferred", LOST, "the envelope was not accepted a second time")
         prefix, offset = self._prefix(header, verdict)
@@ -308,18 +319,26 @@ class Transaction:
                 )
         return ONE_AT_A_TIME if any(reply.is_positive for reply in final.replies) else LOST
 
+    def _all_served(self, key: bytes) -> Reply:
+        """Those who are left in this retry have the message already."""
+        self._abandon_delivery()
+        self._worker.metrics.duplicate_suppressed()
+        self.key = key
+        self._record("replayed", SERVED, says="all recipients were served by an earlier sending")
+        return SERVED
+
     def _pending(self) -> list[Recipient]:
         return [event for index, event in enumerate(self.accepted) if index not in self._served_before()]
 
-    def _served_before(self) -> set[int]:
+    def _served_before(self) -> frozenset[int]:
         """Recipients (by place) that got this very message in an earlier try."""
         if self._delivery is None or not self._delivery.per_recipient:
-            return set()
+            return frozenset()
         recall, now = self._worker.outcomes.recall, time.time()
         found = (index for index, event in enumerate(self.accepted) if recall(self._served_key(event), now) is not None)
-        return set(found)
+        return frozenset(found)
 
-    async def _leave_out(self, served: set[int]) -> bool:
+    async def _leave_out(self, served: frozenset[int]) -> bool:
         assert self._delivery is not None
         return await self._delivery.restrict([index for index in range(len(self.accepted)) if index not in served])
 
@@ -335,6 +354,11 @@ class Transaction:
             return None
         found = self._worker.outcomes.recall(self._refused_key(path), time.time())
         return _recorded(found) if isinstance(found, Settled) else None
+
+    def outcome_key(self) -> bytes:
+        """What an identical retry has in common with this transaction."""
+        assert self.body is not None
+        return self._outcome_key([event.address.raw for event in self.accepted], self.body.digest())
 
     def _outcome_key(self, recipients: list[str], digest: bytes) -> bytes:
         return self._worker.outcomes.key(self.client.prefix, self.sender.raw, recipients, digest)

@@ -300,7 +300,7 @@ class SmtpUpstream:
             told = link.session.xclient({name: value for name, value in known.items() if name in names})
             answer = (await link.ask(told, told.count(b"\n"), self._command))[-1]
             if not answer.is_positive:
-                raise LinkLost(f"it answered XCLIENT with {answer.code} {answer.lines[0]}")
+                raise LinkLost(f"it answered XCLIENT with {answer.code} {answer.lines[0]}", stale=link.reused)
             await self._hello(link)
         except LinkLost:
             self.drop(link)
@@ -410,17 +410,14 @@ class SmtpDelivery:
         return Reply(451, "4.1", *LOST.lines) if self._accepted else UNAVAILABLE
 
     async def _first(self, path: str, params: Sequence[str]) -> Reply:
-        link = await self._upstream.take(self._stranger)
         try:
-            return await self._begin(link, path, params)
-        except LinkLost:
-            self._upstream.drop(link)
-            self._link = None
-            if not link.reused:
+            return await self._begin(await self._upstream.take(self._stranger), path, params)
+        except LinkLost as lost:
+            self._drop()
+            if not lost.stale:
                 raise
         # It had grown stale in the pool; nothing has been said in this transaction yet, so a new one may say it.
-        link = await self._upstream.take(self._stranger, fresh=True)
-        return await self._begin(link, path, params)
+        return await self._begin(await self._upstream.take(self._stranger, fresh=True), path, params)
 
     async def _begin(self, link: Link, path: str, params: Sequence[str]) -> Reply:
         self._link = link

@@ -13,6 +13,7 @@ import signal
 import socket
 import ssl
 import time
+from collections import defaultdict
 from collections.abc import Coroutine, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +26,7 @@ from lockdown.gateway.counts import LOOK_SECONDS, Counts
 from lockdown.gateway.facts import Facts
 from lockdown.gateway.listener import Connection
 from lockdown.gateway.quarantine import Quarantine
+from lockdown.gateway.recipients import with_listed_recipients
 from lockdown.gateway.recorder import Recorder
 from lockdown.gateway.tls import server_context, upstream_context
 from lockdown.gateway.transaction import Transaction
@@ -43,6 +45,8 @@ log = logging.getLogger("lockdown.gateway")
 _RESERVED_FOR_KNOWN = 0.3
 # Rule R20: when the loop is so late, we are overloaded whatever the counters say (Haraka's gauge).
 _TOO_LATE_SECONDS = 0.07
+_LAG_WEIGHT = 0.1
+_MOST_LATE_SECONDS = 0.3
 _KNOWN_FOR = timedelta(days=7)
 _BACKLOG = 1024
 
@@ -62,6 +66,7 @@ class Worker:
         self.uploading: set[Transaction] = set()
         self.draining = False
         self.spill_directory = state.run
+        self.memory_per_message = int(settings.gateway.memory_per_message)
         self.counts = Counts(settings, state.path, number, workers)
         self.outcomes = Outcomes(state.path, keep=settings.gateway.outcome_memory)
         self.facts = Facts(settings, self.counts, self.hostname)
@@ -78,11 +83,15 @@ class Worker:
         self._counter = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._lag = 0.0
-        self._disk_room = True
+        self.has_disk_room = True
+        """Rule R4: for one and a half times the largest message; looked at once a second."""
         monitoring = settings.monitoring
-        self._idle = monitoring.idle_timeout.total_seconds()
-        self._request = monitoring.request_deadline.total_seconds()
-        self._least_rate = max(1, int(monitoring.data_rate))
+        self.idle = monitoring.idle_timeout.total_seconds()
+        self.request = monitoring.request_deadline.total_seconds()
+        self.least_rate = max(1, int(monitoring.data_rate))
+        self.commands: defaultdict[tuple[type, int], int] = defaultdict(int)
+        """Answers by event and code since the last flush of the metrics."""
+        self._set_clock(self.loop.time())
 
     def _open(self, url: str) -> Upstream:
         return open_upstream(url, self.settings.gateway, self.hostname, self.state.path, self._behind)
@@ -137,25 +146,6 @@ class Worker:
         """A message of this client was accepted."""
         self._known.add(client.prefix, 1, time.time())
 
-    def has_disk_room(self) -> bool:
-        """Rule R4: one and a half times the largest message, looked at once a second."""
-        return self._disk_room
-
-    def idle_deadline(self) -> float:
-        """Until when the next command must have begun."""
-        return self.loop.time() + self._idle
-
-    def request_deadline(self) -> float:
-        """Until when a command that has begun must be whole."""
-        return self.loop.time() + self._request
-
-    def data_deadline(self, transaction: Transaction) -> float:
-        """Rule R1: the whole message has its time, and each octet prolongs it as the least rate allows."""
-        body = transaction.body
-        size = body.size if body is not None else 0
-        now = self.loop.time()
-        return min(transaction.body_began + self._request + size / self._least_rate, now + self._idle)
-
     def start_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run it beside everything else; kept until it ends, as asyncio asks."""
         task = self.loop.create_task(coroutine)
@@ -164,6 +154,12 @@ class Worker:
 
     # ── its own clock ──
 
+    def _set_clock(self, now: float) -> None:
+        """Deadlines go by this clock, set five times a second: asking the loop at each command would be dear."""
+        self.now = now
+        self.idle_until = now + self.idle
+        self.request_until = now + self.request
+
     async def tick(self) -> None:
         """Once a second: time limits, slow uploads, disk room, the store's changes."""
         expected = self.loop.time() + LOOK_SECONDS
@@ -171,7 +167,9 @@ class Worker:
         while True:
             await asyncio.sleep(max(0.0, expected - self.loop.time()))
             now = self.loop.time()
-            self._lag = now - expected
+            self._set_clock(now)
+            # Smoothed over some seconds: one heavy message is not an overload.
+            self._lag += _LAG_WEIGHT * (min(now - expected, _MOST_LATE_SECONDS) - self._lag)
             expected = now + LOOK_SECONDS
             self.counts.look()
             if now - second >= 1.0:
@@ -187,10 +185,16 @@ class Worker:
         for transaction in self.uploading:
             if transaction.body_began < slow:
                 transaction.release_upstream()
-        self._disk_room = self.state.free_bytes() >= 1.5 * self.settings.gateway.max_message
+        self.has_disk_room = self.state.free_bytes() >= 1.5 * self.settings.gateway.max_message
         self._offers.clear()
-        self.metrics.flush()
+        self._count_commands()
         self.metrics.gauges(len(self.connections), {one.url: one.up for one in (*self._inward, *self._outward)})
+
+    def _count_commands(self) -> None:
+        commands, self.commands = self.commands, defaultdict(int)
+        for (kind, code), count in commands.items():
+            self.metrics.command(kind.__name__, code, count)
+        self.metrics.flush()
 
     async def probe_upstreams(self) -> None:
         """Learn what they can do; again each minute, and at once for those that were down."""
@@ -231,17 +235,17 @@ class Worker:
         self.draining = self.counts.frozen = True
         for server in servers:
             server.close()
-        for connection in list(self.connections):
-            connection.drain()
         deadline = self.loop.time() + self.settings.gateway.drain.total_seconds()
-        while self.connections and self.loop.time() < deadline:
+        while self.connections and (now := self.loop.time()) < deadline:
+            for connection in list(self.connections):
+                connection.drain(now)
             await asyncio.sleep(0.02)
 
     async def _close(self) -> None:
         for upstream in (*self._inward, *self._outward):
             await upstream.close()
         self.recorder.flush()
-        self.metrics.flush()
+        self._count_commands()
         self.outcomes.sync()
         await asyncio.to_thread(self.quarantine.close)
 
@@ -270,6 +274,7 @@ def run_worker(
 ) -> int:
     """The worker process's main: `descriptors` are the listening sockets that the master opened for it."""
     directory = StateDirectory(state)
+    settings = with_listed_recipients(settings)
     prepare_metrics(directory.metrics)
     sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
 

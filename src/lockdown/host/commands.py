@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from lockdown.model.snapshot import Reading
 from lockdown.model.unknown import Unknown
@@ -22,7 +23,7 @@ _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TZ": "U
 
 def run(argv: Sequence[str], time_limit: float = TIME_LIMIT, max_output: int = MAX_OUTPUT) -> Reading:
     """What the command says on standard output, or why there is no answer."""
-    shown = " ".join(argv)
+    shown = " ".join([Path(argv[0]).name, *argv[1:]])
     try:
         # Its own session, so that what it starts ends with it.
         process = subprocess.Popen(
@@ -82,7 +83,8 @@ def _first_line(stderr: bytes) -> str:
     fatal = next(
         (line for line in lines if "fatal" in line or "error" in line), lines[0] if lines else "no reason given"
     )
-    return fatal[:300]
+    # A program says its own name first, as it was called: that is in the sentence already.
+    return fatal[:300].partition(": ")[2] if fatal.startswith("/") else fatal[:300]
 
 
 def decoded(octets: bytes, source: str) -> Reading:

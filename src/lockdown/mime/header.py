@@ -42,7 +42,7 @@ def header_block(content: bytes | mmap.mmap, limit: int) -> HeaderBlock:
         return HeaderBlock(0, 2)
     start = content[: limit + 4]
     blank = start.find(b"\r\n\r\n")
-    if 0 <= blank <= limit:
+    if blank >= 0:
         return HeaderBlock(blank + 2, blank + 4)
     end = _FIELD_LINES.match(start).end()  # type: ignore[union-attr]  # it matches the empty string too
     return HeaderBlock(end, end)

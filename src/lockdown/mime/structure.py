@@ -22,9 +22,10 @@ from lockdown.model.unknown import Unknown
 
 HEADER_LIMIT = 1024 * 1024
 PART_HEADER_LIMIT = 64 * 1024
-SEARCH_BUDGET = 128 * 1024 * 1024
-"""Octets that the levels may search together: five levels of the largest message."""
-_BLOCK = 1024 * 1024
+SEARCHED_LEVELS = 4
+"""So often may the whole content be searched: for a large file in a forwarded message that was forwarded again."""
+SEARCHED_ANYWAY = 16 * 1024 * 1024
+"""What may be searched of any message, in octets: a small one may nest deeper, at no cost."""
 
 _DELIMITER_REST = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
 
@@ -65,11 +66,12 @@ def scan_structure(
     header_end: int,
     max_parts: int,
     max_nesting: int,
-    budget: int = SEARCH_BUDGET,
+    budget: int | None = None,
 ) -> Structure | Unknown:
     """Count parts and nesting. `header_end` is where the message's header ends, before its empty line.
 
-    The count stops with one part or one level more than the limit. A memoryview is copied; a map is read in blocks.
+    The count stops with one part or one level more than the limit, or when more than `budget` octets have been
+    searched (by default SEARCHED_LEVELS times the content, or SEARCHED_ANYWAY). A memoryview is copied first.
     """
     if header_end > HEADER_LIMIT:
         return Unknown("a header of more than a megabyte is not read")
@@ -80,6 +82,8 @@ def scan_structure(
     if isinstance(kind, Unknown):
         return kind
     body = header_end + 2 if octets[header_end : header_end + 2] == b"\r\n" else header_end
+    if budget is None:
+        budget = max(SEARCHED_LEVELS * len(octets), SEARCHED_ANYWAY)
     return _Scan(octets, max_parts, max_nesting, budget).run(kind, body)
 
 
@@ -182,7 +186,7 @@ class _Scan:
     def _find(self, needle: bytes, start: int, end: int) -> int:
         """Where the needle stands, or -1; within the budget."""
         stop = min(end, start + self._budget)
-        found = _find(self._content, needle, start, stop)
+        found = self._content.find(needle, start, stop)
         if found < 0 and stop < end:
             self._stop("more to search than is allowed")
         self._budget -= (found if found >= 0 else stop) - start
@@ -191,14 +195,3 @@ class _Scan:
     def _stop(self, why: str) -> None:
         """The first reason stands."""
         self._unread = self._unread or why
-
-
-def _find(content: bytes | mmap.mmap, needle: bytes, start: int, end: int) -> int:
-    """`bytes.find`, and the same for a map: its own find compares octet by octet, forty times slower."""
-    if isinstance(content, bytes):
-        return content.find(needle, start, end)
-    for block in range(start, end, _BLOCK):
-        found = content[block : min(block + _BLOCK + len(needle) - 1, end)].find(needle)
-        if found >= 0:
-            return block + found
-    return -1

@@ -36,6 +36,8 @@ class HeldMessage:
     subject: str = ""
     parameters: tuple[str, ...] = ()
     """Of MAIL, as the client gave them (BODY=8BITMIME, SMTPUTF8, RET=…): a release repeats them."""
+    key: str = ""
+    """What an identical retry has in common with this sending, so that it is not held twice; hexadecimal."""
     size_bytes: int = 0
     sha256: str = ""
     state: HeldState = HeldState.HELD

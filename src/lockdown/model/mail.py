@@ -1,9 +1,14 @@
-"""Mail in flight as gates see it: the client, the envelope, the message's measures. Facts only; nobody judges here."""
+"""Mail in flight as gates see it: the client, the envelope, the message's measures. Facts only; nobody judges here.
+
+Named tuples and not frozen dataclasses: five are made for every message, and a frozen dataclass costs four times as
+much to make.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from lockdown.model.unknown import Unknown
 from lockdown.smtp.address import Address
@@ -22,8 +27,7 @@ class Block:
     by: str
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(NamedTuple):
     """The address that talks to us, and how much it has talked lately (counted over all workers of this machine).
 
     `prefix` is the /24 (IPv4) or /64 (IPv6) that the address lies in.
@@ -42,16 +46,14 @@ class Client:
     block: Block | None
 
 
-@dataclass(frozen=True, slots=True)
-class Repetition:
+class Repetition(NamedTuple):
     """What has come within the sliding window from one source or to one recipient, this message included."""
 
     messages: int
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Announced:
+class Announced(NamedTuple):
     """One MAIL, before it is answered: who asks, from whom, how large they say it will be (RFC 1870)."""
 
     client: Client
@@ -61,8 +63,7 @@ class Announced:
     """Before this message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """One RCPT, before it is answered: who asks, from whom, for whom."""
 
     client: Client
@@ -76,8 +77,7 @@ class Asked:
     """Recipients refused to this client within the last hour."""
 
 
-@dataclass(frozen=True, slots=True)
-class Structure:
+class Structure(NamedTuple):
     """What a bounded scan of the MIME structure counted. `unread` says why the scan stopped early ("" = it did not)."""
 
     parts: int
@@ -85,8 +85,7 @@ class Structure:
     unread: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Mail:
+class Mail(NamedTuple):
     """A whole message, received to its dot and not yet answered."""
 
     client: Client

@@ -22,6 +22,7 @@ LINE_BOUND: Final = 2048
 LINES_BOUND: Final = 512
 REPLY_BOUND: Final = 64 * 1024
 
+# RFC 5321 4.2: the second digit is 0 to 5.
 _STATUS = re.compile(rb"([2-5][0-5][0-9])(?:([ -])|\Z)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _XTEXT_SAFE = re.compile(r"[^!-*,-<>-~]")
@@ -150,16 +151,16 @@ class ClientSession:
 
     def _take(self, ended: bytes) -> Answered | Nonsense | None:
         """One more line of a reply: the whole reply if this completes it."""
-        # RFC 5321 2.3.8 wants CRLF; some servers end their lines with LF, and the text is made harmless anyway.
-        line = ended[:-1].removesuffix(b"\r")
-        status = _STATUS.match(line)
-        if status is None or int(status[1]) > 559:
-            return self._nonsense(f"not a reply: {line[:80]!r}")
-        if self._lines and self._lines[0][:3] != status[1]:
-            return self._nonsense("one reply with two codes")
         self._octets += len(ended)
         if len(ended) > LINE_BOUND or self._octets > REPLY_BOUND or len(self._lines) >= LINES_BOUND:
             return self._nonsense("a reply without bounds")
+        # RFC 5321 2.3.8 wants CRLF; some servers end their lines with LF, and the text is made harmless anyway.
+        line = ended[:-1].removesuffix(b"\r")
+        status = _STATUS.match(line)
+        if status is None:
+            return self._nonsense(f"not a reply: {line[:80]!r}")
+        if self._lines and self._lines[0][:3] != status[1]:
+            return self._nonsense("one reply with two codes")
         self._lines.append(line)
         return self._completed() if status[2] != b"-" else None
 

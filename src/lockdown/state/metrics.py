@@ -97,16 +97,21 @@ class GatewayMetrics:
         self._up = Gauge(
             "lockdown_backend_up", "1: all workers reach it.", ["upstream"], multiprocess_mode="livemin", registry=here
         )
-        self._open.labels("open").set(0)
-        _take_room()
+        self._counters = (
+            self._connects, self._commands, self._messages, self._unknown, self._suppressed, self._lines,
+        )  # fmt: skip
+        self._upstreams: set[str] = set()
+        self._series = -1
+        self.gauges(0, {})
+        self.flush()
 
     def connection(self, state: str) -> None:
         """A connection was greeted, refused, ended for slowness."""
         self._connects.add((state,))
 
-    def command(self, verb: str, code: int) -> None:
-        """A command was answered; `verb` is the event's name or the verb itself."""
-        self._commands.add((verb, code))
+    def command(self, verb: str, code: int, count: int = 1) -> None:
+        """Commands were answered; `verb` is the event's name or the verb itself."""
+        self._commands.add((verb, code), count)
 
     def message(self, verdict: str, reason: str, size_bytes: int, direction: str = "in") -> None:
         """A transaction has ended so, because of this control ("" when none objected)."""
@@ -135,15 +140,18 @@ class GatewayMetrics:
         self._open.labels("open").set(connections)
         for url, up in upstreams.items():
             self._up.labels(url).set(int(up))
+            self._upstreams.add(url)
 
     def flush(self) -> None:
         """Pour what was counted into the files."""
-        for counts in (
-            self._connects, self._commands, self._messages, self._unknown, self._suppressed, self._lines,
-        ):  # fmt: skip
-            counts.flush()
+        for counter in self._counters:
+            counter.flush()
         self._sizes.flush()
         self._waits.flush()
+        series = sum(counter.series for counter in self._counters) + len(self._upstreams)
+        if series != self._series:
+            self._series = series
+            _take_room()
 
 
 class _Counts:
@@ -155,6 +163,10 @@ class _Counts:
         self._counter = counter
         self._since: dict[tuple[str | int, ...], int] = {}
         self._children: dict[tuple[str | int, ...], Counter] = {}
+
+    @property
+    def series(self) -> int:
+        return len(self._children)
 
     def add(self, labels: tuple[str | int, ...], amount: int = 1) -> None:
         self._since[labels] = self._since.get(labels, 0) + amount

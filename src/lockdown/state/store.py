@@ -78,6 +78,10 @@ class Store:
         """One message, whatever has become of it."""
         return self._database.ask(lambda link: quarantine.message(link, self._host, id))
 
+    def held_of_key(self, key: str) -> HeldMessage | None:
+        """The message that an identical retry repeats, if it was held."""
+        return self._database.ask(lambda link: quarantine.message_of_key(link, self._host, key))
+
     def held_ids(self) -> set[str]:
         """The ids whose octets must lie in the spool."""
         return self._database.ask(lambda link: quarantine.ids_with_bytes(link, self._host))

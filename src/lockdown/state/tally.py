@@ -240,10 +240,9 @@ def _count(words: memoryview[int], index: int, pane: int, amount: int) -> None:
 
 def _counted(words: memoryview[int], index: int, pane: int) -> int:
     """What a counter has within the window that ends with this pane."""
-    older, stamp = words[index], pane & _STAMP
-    if older >> _COUNT_BITS == stamp:
-        newest = words[index + 1 + pane % PANES]
-        return (older & _COUNT) + (newest & _COUNT if newest >> _COUNT_BITS == stamp else 0)
+    older = words[index]
+    if older >> _COUNT_BITS == pane & _STAMP:
+        return (older & _COUNT) + (words[index + 1 + pane % PANES] & _COUNT)
     return _within(words[index + 1 : index + _WORDS].tolist(), pane)
 
 

@@ -311,4 +311,6 @@ def for_people(transaction: Transaction) -> str:
         f"why: {verdict.says}" if verdict.says else "",
     ]
     at = transaction.at.astimezone(UTC)
-    return f"{at:%Y-%m-%d %H:%M:%S}Z {transaction.id or '-'}: " + ", ".join(field for field in fields if field)
+    line = f"{at:%Y-%m-%d %H:%M:%S}Z {transaction.id or '-'}: " + ", ".join(field for field in fields if field)
+    # What strangers wrote must not move the cursor of who reads it.
+    return "".join(character if character.isprintable() else "?" for character in line)

@@ -1,6 +1,5 @@
 """The e-mail bomb: one message too large, or many that are each small enough, without hurting other senders."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,8 +17,8 @@ POLICY = Settings(monitoring=Monitoring(never_limit=("198.51.100.0/24", "2001:db
 LIMITS = POLICY.attachments
 
 STRANGER = Client("192.0.2.80", "192.0.2.0/24", False, 1, 1, 1, None)
-OWN_RELAY = replace(STRANGER, address="198.51.100.7", prefix="198.51.100.0/24")
-TRUSTED = replace(STRANGER, trusted=True)
+OWN_RELAY = STRANGER._replace(address="198.51.100.7", prefix="198.51.100.0/24")
+TRUSTED = STRANGER._replace(trusted=True)
 
 SENDER = Address("t", "outside.example", "t@outside.example", AddressShape.PLAIN, False)
 RECIPIENT = Address("user", "example.org", "user@example.org", AddressShape.PLAIN, False)
@@ -40,7 +39,7 @@ PLAIN = Mail(
 
 
 def mail(**different: Any) -> Mail:
-    return replace(PLAIN, **different)
+    return PLAIN._replace(**different)
 
 
 def announced(size: int | None, before: Repetition, client: Client = STRANGER) -> Announced:
@@ -161,7 +160,7 @@ def test_another_network_is_not_hurt_by_a_flood() -> None:
     assert message(mail(from_network=Repetition(1, 5_000)), POLICY) is ACCEPT
 
 
-@pytest.mark.parametrize("client", [TRUSTED, OWN_RELAY, replace(OWN_RELAY, address="2001:db8::25")])
+@pytest.mark.parametrize("client", [TRUSTED, OWN_RELAY, OWN_RELAY._replace(address="2001:db8::25")])
 def test_our_own_networks_are_never_limited_in_repetition(client: Client) -> None:
     assert sender(announced(25 * MIB, Repetition(9_000, 9_000 * MIB), client), POLICY) is ACCEPT
     flood = mail(client=client, from_network=Repetition(9_000, 9_000 * MIB), to_recipient=Repetition(9_000, 1))
@@ -169,7 +168,7 @@ def test_our_own_networks_are_never_limited_in_repetition(client: Client) -> Non
 
 
 def test_a_neighbour_of_our_own_relay_is_limited() -> None:
-    neighbour = replace(OWN_RELAY, address="198.51.101.7")
+    neighbour = OWN_RELAY._replace(address="198.51.101.7")
     assert answer(sender(announced(None, Repetition(500, 0), neighbour), POLICY)) == PUT_OFF
 
 

@@ -1,6 +1,5 @@
 """Who may talk to us, and for how many recipients: at the limit, one over it, exempt, and only observed."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,66 +48,66 @@ CROWDED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 def test_a_client_at_its_limit_is_served_and_one_over_it_is_put_off(
     at_limit: dict[str, Any], over: dict[str, Any], control: str
 ) -> None:
-    assert client(replace(QUIET, **at_limit), POLICY) is ACCEPT
-    verdict = client(replace(QUIET, **over), POLICY)
+    assert client(QUIET._replace(**at_limit), POLICY) is ACCEPT
+    verdict = client(QUIET._replace(**over), POLICY)
     assert answer(verdict) == (Kind.DEFER, 421, "7.0")
     assert verdict.control == control
 
 
 @pytest.mark.parametrize(("_", "over", "control"), CROWDED)
 def test_a_network_that_is_never_limited_may_be_over(_: Any, over: dict[str, Any], control: str) -> None:
-    assert client(replace(QUIET, address="198.51.100.7", **over), POLICY) is ACCEPT
+    assert client(QUIET._replace(address="198.51.100.7", **over), POLICY) is ACCEPT
 
 
 @pytest.mark.parametrize(("_", "over", "control"), CROWDED)
 def test_a_trusted_client_is_limited_like_a_stranger(_: Any, over: dict[str, Any], control: str) -> None:
     # A broken-in machine of ours is a source of floods like any other.
-    assert client(replace(QUIET, trusted=True, **over), POLICY).kind is Kind.DEFER
+    assert client(QUIET._replace(trusted=True, **over), POLICY).kind is Kind.DEFER
 
 
 @pytest.mark.parametrize(("_", "over", "control"), CROWDED)
 def test_observing_says_what_would_be_done_and_does_nothing(_: Any, over: dict[str, Any], control: str) -> None:
-    verdict = client(replace(QUIET, **over), OBSERVING)
+    verdict = client(QUIET._replace(**over), OBSERVING)
     assert (verdict.kind, verdict.control, verdict.code) == (Kind.ACCEPT, control, 0)
     assert verdict.says.startswith("would have answered 421 4.7.0: 192.0.2.")
 
 
 @pytest.mark.parametrize("block", [BY_US, BY_A_PERSON])
 def test_a_blocked_client_gets_no_session(block: Block) -> None:
-    verdict = client(replace(QUIET, block=block), POLICY)
+    verdict = client(QUIET._replace(block=block), POLICY)
     assert answer(verdict) == (Kind.HANG_UP, 554, "7.1")
     assert verdict.control == "monitoring.blocked-clients"
     assert verdict.tells == "Access denied"
 
 
 def test_the_log_says_who_blocked_why_and_until_when() -> None:
-    assert client(replace(QUIET, block=BY_US), POLICY).says == (
+    assert client(QUIET._replace(block=BY_US), POLICY).says == (
         "192.0.2.80 lies in 192.0.2.0/24, blocked by lockdown until 2026-11-24 12:30 UTC: "
         "60 refused recipients within an hour"
     )
-    assert "blocked by anna until it is removed: phishing" in client(replace(QUIET, block=BY_A_PERSON), POLICY).says
+    assert "blocked by anna until it is removed: phishing" in client(QUIET._replace(block=BY_A_PERSON), POLICY).says
 
 
 def test_never_block_frees_from_our_own_blocks_but_not_from_a_person() -> None:
-    friend = replace(QUIET, address="203.0.113.9")
-    assert client(replace(friend, block=BY_US), POLICY) is ACCEPT
-    assert client(replace(friend, block=BY_A_PERSON), POLICY).kind is Kind.HANG_UP
+    friend = QUIET._replace(address="203.0.113.9")
+    assert client(friend._replace(block=BY_US), POLICY) is ACCEPT
+    assert client(friend._replace(block=BY_A_PERSON), POLICY).kind is Kind.HANG_UP
 
 
 def test_never_block_does_not_free_from_limits() -> None:
-    crowded_friend = replace(QUIET, address="203.0.113.9", block=BY_US, connections=11)
+    crowded_friend = QUIET._replace(address="203.0.113.9", block=BY_US, connections=11)
     assert client(crowded_friend, POLICY).kind is Kind.DEFER
 
 
 @pytest.mark.parametrize("block", [BY_US, BY_A_PERSON])
 def test_never_limit_does_not_free_from_blocks(block: Block) -> None:
-    assert client(replace(QUIET, address="198.51.100.7", block=block), POLICY).kind is Kind.HANG_UP
+    assert client(QUIET._replace(address="198.51.100.7", block=block), POLICY).kind is Kind.HANG_UP
 
 
 def test_observing_lifts_our_own_blocks_but_not_a_persons() -> None:
-    lifted = client(replace(QUIET, block=BY_US), OBSERVING)
+    lifted = client(QUIET._replace(block=BY_US), OBSERVING)
     assert (lifted.kind, lifted.control) == (Kind.ACCEPT, "monitoring.blocked-clients")
-    assert client(replace(QUIET, block=BY_A_PERSON), OBSERVING).kind is Kind.HANG_UP
+    assert client(QUIET._replace(block=BY_A_PERSON), OBSERVING).kind is Kind.HANG_UP
 
 
 def test_a_hundred_recipients_are_taken_and_the_next_goes_into_another_transaction() -> None:
@@ -119,7 +118,7 @@ def test_a_hundred_recipients_are_taken_and_the_next_goes_into_another_transacti
 
 @pytest.mark.parametrize("policy", [POLICY, OBSERVING])
 def test_the_size_of_an_envelope_binds_everybody_in_either_mode(policy: Settings) -> None:
-    own_relay = replace(QUIET, address="198.51.100.7")
+    own_relay = QUIET._replace(address="198.51.100.7")
     verdict = recipient(asked(own_relay, accepted=100, lately=9_000, refused=9_000), policy)
     assert answer(verdict) == (Kind.DEFER, 452, "5.3")
 
@@ -145,7 +144,7 @@ def test_a_harvest_is_answered_before_a_full_envelope() -> None:
 
 
 def test_recipient_rates_do_not_bind_networks_that_are_never_limited() -> None:
-    own_relay = replace(QUIET, address="198.51.100.7")
+    own_relay = QUIET._replace(address="198.51.100.7")
     assert recipient(asked(own_relay, lately=9_000, refused=9_000), POLICY) is ACCEPT
 
 

@@ -20,9 +20,18 @@ from lockdown.checklist.relaying.domain_lists import Matches, domain_lists
 from lockdown.checklist.relaying.trust import gateway_trust, mynetworks
 from lockdown.config import Settings
 from lockdown.facts.postfix import Postfix, Service
-from lockdown.facts.postfix_restrictions import LISTS, Outcome, Recipient, Walk, flat_elements, has_required, stranger
+from lockdown.facts.postfix_restrictions import (
+    LISTS,
+    Client,
+    Outcome,
+    Recipient,
+    Walk,
+    answer,
+    flat_elements,
+    starts,
+)
 from lockdown.facts.upstream import Here, Upstream
-from lockdown.model.finding import Control, Evidence, Finding, State
+from lockdown.model.finding import Evidence, Finding, State
 from lockdown.model.snapshot import Snapshot
 
 PER_SERVICE = (
@@ -58,14 +67,12 @@ def target(service: Service) -> str:
 
 
 def _open_to_strangers(server: Postfix, service: Service) -> Finding:
-    found = stranger(server, service, Recipient.FOREIGN)
+    found = answer(server, service, Client.STRANGER, Recipient.FOREIGN)
     state, says = _relay_answer(server, service, found)
     name, fix = _culprit(server, service, found)
     evidence = server.evidence(name, service)
     bad = state in (State.FAIL, State.WARN)
-    return OPEN_TO_STRANGERS.finding(
-        state, says, evidence, target=target(service), next_command=fix if bad else ""
-    )
+    return OPEN_TO_STRANGERS.finding(state, says, evidence, target=target(service), next_command=fix if bad else "")
 
 
 def _culprit(server: Postfix, service: Service, found: Walk) -> tuple[str, str]:
@@ -82,8 +89,8 @@ def _culprit(server: Postfix, service: Service, found: Walk) -> tuple[str, str]:
 def _relay_answer(server: Postfix, service: Service, found: Walk) -> tuple[State, str]:
     if not server.is_reachable(service):
         return State.PASS, "Strangers do not reach this service: it listens on this machine only."
-    if not has_required(server, service):
-        return State.PASS, "Nothing is relayed: Postfix refuses every recipient here, for want of a relay rule."
+    if not starts(server, service):
+        return State.PASS, "Nothing is relayed: smtpd does not start here, for want of a working relay rule."
     everything = domain_lists(server, service).matches_everything
     because = f": {found.why}" if found.why else ""
     match found.outcome:
@@ -192,7 +199,10 @@ def _vrfy(server: Postfix, service: Service) -> Finding:
 
 def _lets_strangers_in(server: Postfix, service: Service) -> bool:
     """Whether a stranger gets as far as a recipient of ours; submission services refuse him before."""
-    return server.is_reachable(service) and stranger(server, service, Recipient.OWN).outcome is not Outcome.REJECTS
+    return (
+        server.is_reachable(service)
+        and answer(server, service, Client.STRANGER, Recipient.OWN).outcome is not Outcome.REJECTS
+    )
 
 
 def _unknown_recipients(server: Postfix, service: Service) -> Finding:
@@ -246,11 +256,9 @@ def _relay_domains(server: Postfix) -> Finding:
 
 def _own_mail(server: Postfix, behind: Sequence[Upstream], policy: Settings) -> Finding:
     service, port = _service_for_own_mail(server, behind, policy)
-    broken = next((other for other in server.smtp_services() if not has_required(server, other)), None)
+    broken = next((other for other in server.smtp_services() if not starts(server, other)), None)
     if broken:
-        says = (
-            "Postfix answers 451 to every recipient: neither the relay nor the recipient list has a rule that refuses."
-        )
+        says = "smtpd gives up at every connection: no working relay rule stands in the relay or recipient list."
         fix = server.setting_command("smtpd_relay_restrictions", "permit_mynetworks, reject_unauth_destination", broken)
         evidence = server.evidence("smtpd_relay_restrictions", broken)
         return TAKES_OWN_MAIL.finding(State.FAIL, says, evidence, target=target(broken), next_command=fix)
@@ -275,22 +283,19 @@ def _service_for_own_mail(
 
 
 def _lets_in(server: Postfix, service: Service, policy: Settings) -> Finding:
-    def says(control: Control, state: State, text: str, evidence: Evidence) -> Finding:
-        return control.finding(state, text, evidence, target=target(service))
+    def says(state: State, text: str, name: str, fix: str = "") -> Finding:
+        evidence = server.evidence(name, service)
+        return TAKES_OWN_MAIL.finding(state, text, evidence, target=target(service), next_command=fix)
 
     if policy.site.role in ("mx", "all-in-one") and not server.is_reachable(service):
         text = f"site.role is {policy.site.role}, but Postfix listens on this machine only: no mail can come in."
-        return says(TAKES_OWN_MAIL, State.FAIL, text, server.evidence("inet_interfaces", service))
-    found = stranger(server, service, Recipient.OWN)
-    evidence = server.evidence(found.parameter, service)
+        return says(State.FAIL, text, "inet_interfaces", server.setting_command("inet_interfaces", "all", service))
+    found = answer(server, service, Client.STRANGER, Recipient.OWN)
     if found.outcome is Outcome.REJECTS:
         text = f"All mail from outside is refused: `{found.element}` in {found.parameter} stands before any permission."
-        return says(TAKES_OWN_MAIL, State.FAIL, text, evidence)
+        fix = f"take `{found.element}` out of {found.parameter}, then: postfix reload"
+        return says(State.FAIL, text, found.parameter, fix)
     if found.outcome is Outcome.UNREAD:
-        return says(
-            TAKES_OWN_MAIL,
-            State.UNKNOWN,
-            f"`{found.element}` in {found.parameter} could not be read: {found.why}.",
-            evidence,
-        )
-    return says(TAKES_OWN_MAIL, State.PASS, "Nothing refuses all mail from outside.", evidence)
+        text = f"`{found.element}` in {found.parameter} could not be read: {found.why}."
+        return says(State.UNKNOWN, text, found.parameter)
+    return says(State.PASS, "Nothing refuses all mail from outside.", found.parameter)

@@ -8,7 +8,7 @@ from lockdown.checklist.relaying.controls import GATEWAY_NOT_TRUSTED, MYNETWORKS
 from lockdown.facts.interfaces import interfaces
 from lockdown.facts.networks import NetworkEntry, Width, inside, is_listed, width
 from lockdown.facts.postfix import Postfix, Service
-from lockdown.facts.postfix_restrictions import LISTS, flat_elements
+from lockdown.facts.postfix_restrictions import Client, Outcome, Recipient, answer
 from lockdown.facts.upstream import Elsewhere, Here, Upstream
 from lockdown.model.finding import Finding, State
 from lockdown.model.snapshot import Snapshot
@@ -25,16 +25,15 @@ _TOO_WIDE = {
 }
 
 
-def uses_mynetworks(server: Postfix, service: Service) -> bool:
-    """Whether any restriction of the service trusts mynetworks at all."""
-    elements = (element for parameter in LISTS for element in flat_elements(server, service, parameter))
-    return any(element.name == "permit_mynetworks" for element in elements)
+def trusts_neighbours(server: Postfix, service: Service) -> bool:
+    """Whether an address in mynetworks is enough to relay; submission services refuse such clients all the same."""
+    return answer(server, service, Client.NEIGHBOUR, Recipient.FOREIGN).outcome is not Outcome.REJECTS
 
 
 def mynetworks(snapshot: Snapshot, server: Postfix, service: Service) -> Finding:
     """How wide mynetworks is, for one service."""
     where, evidence = f"postfix {service.label}", server.evidence("mynetworks", service)
-    if not uses_mynetworks(server, service):
+    if not trusts_neighbours(server, service):
         return MYNETWORKS.finding(State.PASS, "This service trusts nobody by address.", evidence, target=where)
     entries = server.networks("mynetworks", service)
     judged = max(_judgements(snapshot, server, service, entries), key=lambda found: _RANK[found[0]], default=None)
@@ -107,7 +106,7 @@ def _trust_here(server: Postfix, here: Here) -> Finding:
             return GATEWAY_NOT_TRUSTED.finding(
                 State.UNKNOWN, f"mynetworks could not be read: {why}.", evidence, target=where
             )
-        case True if uses_mynetworks(server, service):
+        case True if trusts_neighbours(server, service):
             state, says = _trusted(server, service, here)
             return GATEWAY_NOT_TRUSTED.finding(
                 state,

@@ -31,6 +31,12 @@ def message(link: Connection, host: str, id: str) -> HeldMessage | None:
     return _message(row) if row else None
 
 
+def message_of_key(link: Connection, host: str, key: str) -> HeldMessage | None:
+    """The sending that an identical retry repeats; whatever its state."""
+    row = link.execute(select(held).where(held.c.host_id == host, held.c.key == key).limit(1)).one_or_none()
+    return _message(row) if row else None
+
+
 def expired(link: Connection, host: str, before: datetime) -> list[HeldMessage]:
     """Held since before then, the oldest first."""
     wanted = select(held).where(held.c.host_id == host, held.c.state == HeldState.HELD.value, held.c.at < before)

@@ -64,12 +64,14 @@ held = Table(
     Column("says", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("parameters", JSON, nullable=False),
+    Column("key", String(64), nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("state", String(32), nullable=False),
     Column("changed_at", Utc),
     Column("changed_by", Text, nullable=False),
     Index("held_by_state", "host_id", "state", "at"),
+    Index("held_by_key", "host_id", "key"),
 )
 
 blocks = Table(

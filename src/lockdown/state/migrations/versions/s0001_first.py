@@ -39,6 +39,7 @@ def _make_held() -> None:
         sa.Column("says", sa.Text, nullable=False),
         sa.Column("subject", sa.Text, nullable=False),
         sa.Column("parameters", sa.JSON, nullable=False),
+        sa.Column("key", sa.String(64), nullable=False),
         sa.Column("size_bytes", sa.BigInteger, nullable=False),
         sa.Column("sha256", sa.String(64), nullable=False),
         sa.Column("state", sa.String(32), nullable=False),
@@ -46,6 +47,7 @@ def _make_held() -> None:
         sa.Column("changed_by", sa.Text, nullable=False),
     )
     op.create_index("held_by_state", "held", ["host_id", "state", "at"])
+    op.create_index("held_by_key", "held", ["host_id", "key"])
 
 
 def _make_blocks() -> None:

@@ -1,0 +1,49 @@
+"""The systemd units: systemd itself finds nothing wrong with them, and they give away no more than is needed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+UNITS = sorted((Path(__file__).parents[2] / "packaging" / "systemd").glob("*.service"))
+BY_NAME = {unit.stem: unit.read_text() for unit in UNITS}
+
+
+def test_there_is_one_for_each_process() -> None:
+    assert sorted(BY_NAME) == ["lockdown-agent", "lockdown-console", "lockdown-gateway"]
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_systemd_finds_nothing_wrong(unit: Path, tmp_path: Path) -> None:
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip("there is no systemd-analyze on this machine")
+    # What is checked is the unit, not whether Lockdown is installed here.
+    checked = tmp_path / unit.name
+    checked.write_text(re.sub(r"/opt/lockdown/\S+", "/bin/true", unit.read_text()))
+    ran = subprocess.run([analyze, "verify", "--man=no", str(checked)], capture_output=True, text=True)
+    if "Failed to" in ran.stderr and str(checked) not in ran.stderr and unit.name not in ran.stderr:
+        pytest.skip(f"systemd-analyze does not work here: {ran.stderr.strip()}")
+    assert ran.stderr == ""
+    assert ran.returncode == 0
+
+
+@pytest.mark.parametrize("name", sorted(BY_NAME))
+def test_none_may_gain_privileges_or_write_elsewhere(name: str) -> None:
+    for line in ("NoNewPrivileges=yes", "ProtectSystem=strict", "PrivateTmp=yes", "MemoryDenyWriteExecute=yes"):
+        assert line in BY_NAME[name].splitlines()
+
+
+def test_only_the_agent_is_root_and_only_the_gateway_may_use_low_ports() -> None:
+    assert [name for name, text in BY_NAME.items() if "User=root" in text] == ["lockdown-agent"]
+    assert [name for name, text in BY_NAME.items() if "AmbientCapabilities=" in text] == ["lockdown-gateway"]
+    assert "AmbientCapabilities=CAP_NET_BIND_SERVICE\n" in BY_NAME["lockdown-gateway"]
+
+
+def test_the_gateway_may_finish_what_it_has_begun() -> None:
+    assert "TimeoutStopSec=11min" in BY_NAME["lockdown-gateway"]
+    assert "KillMode=mixed" in BY_NAME["lockdown-gateway"]

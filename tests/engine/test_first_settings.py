@@ -1,0 +1,65 @@
+"""What `lockdown init` makes of recorded machines."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from lockdown.config import Settings, read_settings
+from lockdown.engine.first_settings import Seen, look, next_steps, propose
+from lockdown.engine.snapshots import snapshot_from_folder
+
+HOSTS = Path(__file__).parents[1] / "recordings" / "hosts"
+ALL = sorted(folder.name for folder in HOSTS.iterdir() if folder.is_dir())
+
+
+def _seen(host: str) -> Seen:
+    return look(snapshot_from_folder(HOSTS / host))
+
+
+def _settings(host: str) -> Settings:
+    return read_settings([("proposed.toml", propose(_seen(host)))]).settings
+
+
+@pytest.mark.parametrize("host", ALL)
+def test_whatever_the_machine_the_proposal_is_right_and_never_faces_strangers_at_once(host: str) -> None:
+    settings = _settings(host)
+    assert settings.gateway.listen == ("127.0.0.1:2525",)
+    assert settings.gateway.trusted_networks == ()
+    assert settings.gateway.outbound == ""
+
+
+def test_in_front_of_postfix_its_domains_are_taken_over_and_it_gets_a_door_of_its_own() -> None:
+    settings = _settings("healthy")
+    assert settings.site.domains == ("mail.example.org", "example.org")
+    assert settings.site.admins == ("postmaster@example.org",)
+    assert settings.gateway.upstream == "smtp://127.0.0.1:10025"
+    steps = "\n".join(next_steps(_seen("healthy"), "lockdown.toml"))
+    assert "smtpd_authorized_xclient_hosts=127.0.0.1" in steps
+    assert "mynetworks=192.0.2.1/32" in steps
+    assert "127.0.0.1:10025 inet n - y - - smtpd" in steps
+
+
+def test_without_a_mail_server_mail_goes_into_the_embedded_maildir() -> None:
+    assert _settings("no-postfix").gateway.upstream == "maildir:mail"
+    assert not any("master.cf" in step for step in next_steps(_seen("no-postfix"), "lockdown.toml"))
+
+
+def test_domains_that_lie_in_a_table_are_told_and_not_guessed() -> None:
+    assert any("mysql:/etc/postfix/relay.cf" in note for note in _seen("tables-missing").notes)
+
+
+@pytest.mark.parametrize("host", ["denied", "broken-syntax"])
+def test_what_could_not_be_read_is_told_with_its_reason(host: str) -> None:
+    seen = _seen(host)
+    assert not seen.postfix
+    assert any(note.startswith("Postfix could not be read: ") for note in seen.notes)
+
+
+def test_every_setting_in_the_file_has_its_reason_above_it() -> None:
+    lines = propose(_seen("healthy")).splitlines()
+    for before, line in itertools.pairwise(lines):
+        if " = " in line and not line.startswith("#"):
+            assert before.startswith("#"), line
