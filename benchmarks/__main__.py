@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -32,8 +33,14 @@ MEASUREMENTS: Measurements = {
 }
 _BUSY = 0.5
 """Load for each processor, before we begin, above which nothing that is measured means much."""
-_QUICK = {"rounds": 2, "leg_seconds": 0.4, "idle_connections": 3000, "latency_messages": 400}
-_FULL = {"rounds": 5, "leg_seconds": 1.5, "idle_connections": 5000, "latency_messages": 2000}
+_LEFT_OUT_WHEN_QUICK = ("identity",)
+_QUICK = {
+    "rounds": 2, "leg_seconds": 0.3, "idle_connections": 3000, "latency_messages": 400, "large_sizes": (10_000_000,),
+}  # fmt: skip
+_FULL = {
+    "rounds": 5, "leg_seconds": 1.5, "idle_connections": 5000, "latency_messages": 2000,
+    "large_sizes": (10_000_000, 25_000_000),
+}  # fmt: skip
 
 
 def _arguments(given: Sequence[str], names: Iterable[str]) -> argparse.Namespace:
@@ -41,7 +48,9 @@ def _arguments(given: Sequence[str], names: Iterable[str]) -> argparse.Namespace
         prog="script/bench", description="Measure the gateway against its limit and its peers."
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(names)}; nothing is all")
-    parser.add_argument("--quick", action="store_true", help="under a minute; the ratios wander more")
+    parser.add_argument(
+        "--quick", action="store_true", help=f"about a minute; wanders more; without {', '.join(_LEFT_OUT_WHEN_QUICK)}"
+    )
     parser.add_argument("--rounds", type=int, help="rounds of alternating legs")
     parser.add_argument("--out", type=Path, default=report.OUT, help="folder for the JSON")
     chosen = parser.parse_args(given)
@@ -52,14 +61,10 @@ def _arguments(given: Sequence[str], names: Iterable[str]) -> argparse.Namespace
 
 
 def _setup(chosen: argparse.Namespace, folder: Path) -> Setup:
-    sizes = _QUICK if chosen.quick else _FULL
-    return Setup(
-        folder=folder,
-        rounds=chosen.rounds or int(sizes["rounds"]),
-        leg_seconds=sizes["leg_seconds"],
-        idle_connections=int(sizes["idle_connections"]),
-        latency_messages=int(sizes["latency_messages"]),
-    )
+    sizes: dict[str, Any] = {**(_QUICK if chosen.quick else _FULL), "folder": folder}
+    if chosen.rounds:
+        sizes["rounds"] = chosen.rounds
+    return Setup(**sizes)
 
 
 def _collect(name: str, taken: Measured, into: list[Entry], console: Console) -> bool:
@@ -86,7 +91,7 @@ def main(given: Sequence[str], measurements: Measurements = MEASUREMENTS) -> int
     with tempfile.TemporaryDirectory(prefix="lockdown-bench-") as folder:
         Path(folder).chmod(0o755)
         setup = _setup(chosen, Path(folder))
-        names = chosen.names or list(measurements)
+        names = chosen.names or [name for name in measurements if not (chosen.quick and name in _LEFT_OUT_WHEN_QUICK)]
         kept = [_collect(name, measurements[name](setup), measured, progress) for name in names]
     report.show(measured, console)
     if taken_on["load_before"] > _BUSY * taken_on["processors"]:

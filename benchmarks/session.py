@@ -22,6 +22,7 @@ class Setup:
     leg_seconds: float
     idle_connections: int
     latency_messages: int
+    large_sizes: tuple[int, ...]
 
     def place(self, name: str) -> Path:
         """A folder for one measurement, which others can enter: Postfix and the sink run as users of their own."""

@@ -172,3 +172,12 @@ class Aiosmtpd(ProcessStand):
 
     def _command(self) -> list[str]:
         return [sys.executable, "-m", "benchmarks.peers.aiosmtpd_proxy", str(self.port), str(self._sink.port)]
+
+
+class Bare(ProcessStand):
+    """The floor of what a proxy in Python costs: see peers/bare_proxy.py."""
+
+    name = "bare uvloop proxy"
+
+    def _command(self) -> list[str]:
+        return [sys.executable, "-m", "benchmarks.peers.bare_proxy", str(self.port), str(self._sink.port)]

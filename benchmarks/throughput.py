@@ -12,7 +12,7 @@ from benchmarks.machine import memory_kib
 from benchmarks.mix import message_mix
 from benchmarks.session import Measured, Setup, Started, start_all
 from benchmarks.sink import Sink
-from benchmarks.stands import Aiosmtpd, Direct, Lockdown, Postfix, ProcessStand
+from benchmarks.stands import Aiosmtpd, Bare, Direct, Lockdown, Postfix, ProcessStand
 
 OF_DIRECT = Target(Sign.AT_LEAST, 0.70)
 OVER = {Postfix.name: Target(Sign.AT_LEAST, 4), Aiosmtpd.name: Target(Sign.AT_LEAST, 8)}
@@ -26,7 +26,7 @@ def measure(setup: Setup) -> Measured:
         started = start_all(
             stack, "throughput",
             [Lockdown(folder / "one", sink, 1), Lockdown(folder / "two", sink, 2), Postfix(folder / "postfix", sink),
-             Aiosmtpd(folder / "aiosmtpd", sink)],
+             Aiosmtpd(folder / "aiosmtpd", sink), Bare(folder / "bare", sink)],
         )  # fmt: skip
         yield from started.down
         for load in _loads(setup):
@@ -78,6 +78,19 @@ def figures_of(rounds: Rounds, started: Started, *, targets: bool) -> Measured:
                 group, f"{ours.name} / {peer.name}", rounds.ratio_to(ours.name, peer.name), "x",
                 "rates of the same round, median of the rounds", OVER[peer.name] if targets else None,
             )  # fmt: skip
+    yield from _above_the_floor(rounds, started)
+
+
+def _above_the_floor(rounds: Rounds, started: Started) -> Measured:
+    """On a busy machine every microsecond is dear; beside the floor of the same minutes it still says something."""
+    if Bare.name not in rounds.legs:
+        return
+    floor = median(leg.cpu_microseconds for leg in rounds.legs[Bare.name])
+    for ours in (stand for stand in started.up if isinstance(stand, Lockdown)):
+        cost = median(leg.cpu_microseconds for leg in rounds.legs[ours.name])
+        yield Figure(
+            rounds.load.name, f"{ours.name}: CPU / {Bare.name}", cost / floor, "x", "medians of the CPU of a message"
+        )  # fmt: skip
 
 
 def _of_stand(rounds: Rounds, stand: ProcessStand, *, targets: bool) -> Measured:

@@ -155,17 +155,26 @@ def test_a_child_that_does_not_want_to_end_is_ended_when_its_time_is_over() -> N
     assert watched.run() == 0
 
 
-def test_what_a_killed_child_leaves_behind_is_ended_too(note: Path) -> None:
-    """As a gateway whose master was killed leaves its workers."""
+def test_what_a_killed_child_leaves_behind_is_asked_to_end(note: Path) -> None:
+    """As a gateway whose master was killed leaves its workers: they drain while a new one starts."""
     grandchild = "import os, time; open(os.environ['NOTE'], 'a').write(f'{os.getpid()}\\n'); time.sleep(600)"
-    parent = f"import subprocess, sys; subprocess.Popen([sys.executable, '-S', '-c', {grandchild!r}]);" + LIVES
+    parent = (
+        "import os, subprocess, sys, time;"
+        f"os.path.exists(os.environ['NOTE']) or subprocess.Popen([sys.executable, '-S', '-c', {grandchild!r}]);"
+        "[time.sleep(0.01) for _ in iter(lambda: os.path.exists(os.environ['NOTE']), True)];"
+        "open(os.environ['NOTE'] + '.parent', 'a').write(f'{os.getpid()}\\n');" + LIVES
+    )
 
-    def stop() -> None:
-        eventually(lambda: _pids(note), "the grandchild lives")
+    def kill_and_wait() -> None:
+        os.kill(_pids(note.with_name("note.parent"))[0], signal.SIGKILL)
+        eventually(lambda: _gone(_pids(note)[0]), "the grandchild is gone")
+        eventually(lambda: len(_pids(note.with_name("note.parent"))) == 2, "a new one runs")
+        ended_before_we_did.append(True)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    assert Watched(_part("a", parent), when_ready=stop).run() == 0
-    assert eventually(lambda: _gone(_pids(note)[0]), "the grandchild is gone")
+    ended_before_we_did: list[bool] = []
+    assert Watched(_part("a", parent), when_ready=kill_and_wait).run() == 0
+    assert ended_before_we_did
 
 
 def test_a_reload_goes_to_those_who_reload(note: Path) -> None:

@@ -46,6 +46,9 @@ SERVICES: dict[str, dict[str, str]] = {
     "pattern-domains": {"relay_domains": "regexp:{etc}/any"},
     "class": {CLASSES: "mine", "mine": "permit_mynetworks,reject_unauth_destination", RELAY: "mine"},
     "class-that-permits": {CLASSES: "mine", "mine": "permit", RELAY: "mine,reject_unauth_destination"},
+    "a-warning-refuses-nobody": {
+        CLASSES: "mine", "mine": "permit", RELAY: "warn_if_reject,reject_unauth_destination,mine,reject",
+    },
     "everyone-trusted": {"mynetworks": "0.0.0.0/0", RELAY: "permit_mynetworks,reject_unauth_destination"},
     "all-but-strangers": {"mynetworks": "!203.0.113.0/24,192.0.2.0/24", RELAY: "permit_mynetworks,reject"},
 }  # fmt: skip

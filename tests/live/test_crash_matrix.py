@@ -104,7 +104,7 @@ class Matrix:
         for name, number in self._system_calls_of_one_letter(record)[:at_most]:
             before = self.gateway.worker()
             with traced(before, record, inject=f"{name}:signal=KILL:when={number}"):
-                outcome = Sender(self.gateway.port).deliver(self.new_letter())
+                outcome = self._deliver()
             self._note(f"system call: {name} {number}", not lives(before), outcome)
             self._fresh_worker(before)
 
@@ -112,7 +112,7 @@ class Matrix:
         """What a worker that has just begun does for its first letter: each call once, counted for each thread."""
         self._fresh_worker(self.gateway.kill_worker())
         with traced(self.gateway.worker(), record) as trace:
-            Sender(self.gateway.port).deliver(self.new_letter())
+            self._note("system calls: counted, none interrupted", False, self._deliver())
         most = _most_of_one_thread(trace.calls(), record)
         return [(name, number) for name in DURABILITY for number in range(1, min(most[name], 12) + 1)]
 
@@ -123,6 +123,9 @@ class Matrix:
         self._note(point, killer.killed, outcome)
         if killer.killed:
             self._fresh_worker(before)
+
+    def _deliver(self) -> Outcome:
+        return Sender(self.gateway.port).deliver(self.new_letter())
 
     def _note(self, point: str, killed: bool, outcome: Outcome) -> None:
         self._runs.append((point, killed, outcome))

@@ -19,7 +19,7 @@ from tests.rig.upstream import Deed, Drop, Endless, Reset, Say, Stall, StopReadi
 
 pytestmark = pytest.mark.live
 
-_SHORT = "1500ms"
+_SHORT = "2s"
 SHORT_TIMES = {
     "gateway": {
         "connect_timeout": _SHORT, "command_timeout": _SHORT, "data_timeout": _SHORT, "block_timeout": _SHORT,
@@ -37,8 +37,9 @@ def _scene() -> Iterator[Scene]:
 
 @pytest.fixture
 def scene(_scene: Scene) -> Iterator[Scene]:
-    """Peace before and after each test; and all that was ever accepted was accepted whole."""
+    """Peace before and after each test."""
     _scene.make_peace()
+    _scene.upstream.accepted.clear()
     yield _scene
     _scene.make_peace()
 

@@ -178,14 +178,13 @@ CASES = {
 }  # fmt: skip
 
 
-def record(name: str, host: Host) -> None:
-    """Set the machine up in a folder of its own, read it, and keep what was read."""
+def record(host: Host, target: Path) -> None:
+    """Set the machine up in a folder of its own, read it, and keep what was read in `target`."""
     with tempfile.TemporaryDirectory(prefix="recording-") as made:
         folder = Path(made)
         folder.chmod(0o755)
         etc = _configuration(folder, host)
         snapshot = _snapshot(folder, etc, host)
-    target = HOSTS / name
     shutil.rmtree(target, ignore_errors=True)
     write_folder(_of_no_machine(snapshot, etc, host), target)
 
@@ -239,5 +238,5 @@ def _moved(reading: Reading, etc: Path) -> Reading:
 
 if __name__ == "__main__":
     for wanted in sys.argv[1:] or CASES:
-        record(wanted, CASES[wanted])
+        record(CASES[wanted], HOSTS / wanted)
         print(wanted)

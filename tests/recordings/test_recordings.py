@@ -16,6 +16,7 @@ from lockdown.engine.audit import audit, cards
 from lockdown.engine.snapshots import settings_of, snapshot_from_folder
 from lockdown.model.finding import Finding, State
 from lockdown.model.unknown import Unknown
+from tests.recordings.make import CASES, record
 
 HOSTS = Path(__file__).parent / "hosts"
 NAMES = sorted(path.name for path in HOSTS.iterdir() if path.is_dir())
@@ -23,7 +24,11 @@ NOW = datetime(2026, 1, 15, 4, 0, tzinfo=UTC)
 
 
 def found_on(name: str) -> tuple[Finding, ...]:
-    snapshot = snapshot_from_folder(HOSTS / name)
+    return found_in(HOSTS / name)
+
+
+def found_in(folder: Path) -> tuple[Finding, ...]:
+    snapshot = snapshot_from_folder(folder)
     own = settings_of(snapshot)
     return audit(snapshot, Settings() if isinstance(own, Unknown) else own, NOW).findings
 
@@ -53,6 +58,20 @@ def test_an_audit_of_a_recorded_host_finds_what_is_written_beside_it(name: str) 
     if not expected.exists() or lines != expected.read_text():
         got.write_text(lines)
     assert lines == expected.read_text()
+
+
+def test_the_recordings_are_those_that_are_made() -> None:
+    assert set(NAMES) == set(CASES)
+
+
+@pytest.mark.skipif(
+    not Path("/usr/sbin/postconf").exists(), reason="Postfix is not installed (apt-get install postfix)"
+)
+@pytest.mark.parametrize("name", ["healthy", "open-relay-on-one-port", "broken-syntax"])
+def test_the_installed_postfix_is_judged_as_the_recorded_one(name: str, tmp_path: Path) -> None:
+    record(CASES[name], tmp_path / name)
+    again = {(finding.control, finding.target, finding.state) for finding in found_in(tmp_path / name)}
+    assert again == {(finding.control, finding.target, finding.state) for finding in found_on(name)}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -179,6 +180,14 @@ class GatewayProcess:
         try:
             spool = Spool(self.state / "quarantine")
             return [_all_of(spool, message.id) for message in store.held(limit=100_000)]
+        finally:
+            store.close()
+
+    def block(self, network: str, why: str) -> None:
+        """Block a network as a person would. The command line refuses loopback, and here all clients are there."""
+        store = open_store(self.state)
+        try:
+            store.block(network, why, None, "a test", datetime.now(UTC)).result()
         finally:
             store.close()
 

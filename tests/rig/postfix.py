@@ -83,7 +83,7 @@ class RealPostfix:
             "mailbox_size_limit": "0",
             "virtual_transport": deliver,
             "message_size_limit": "104857600",
-            "default_process_limit": "20",
+            "default_process_limit": "100",
             "alias_maps": "",
             "alias_database": "",
             # No message may leave this machine, whatever a test sends.

@@ -27,7 +27,12 @@ class Scene:
 
     def client(self, name: str = "client.example", **options: Any) -> Wire:
         """A client that is connected and has said EHLO."""
-        while (wire := Wire(self.gateway.port, **options)) and (greeting := wire.answer()).is_too_busy:
+        return self.connect(self.gateway.port, name, **options)
+
+    @staticmethod
+    def connect(port: int, name: str = "client.example", **options: Any) -> Wire:
+        """The same for a server on some port; one that is too busy to greet is asked again."""
+        while (wire := Wire(port, **options)) and (greeting := wire.answer()).is_too_busy:
             wire.close()
             time.sleep(0.1)
         assert greeting.code == 220, greeting

@@ -165,11 +165,12 @@ class FakeUpstream:
         return [ident for message in self.accepted for ident in ids_in(message.content)]
 
     def hang_up(self) -> None:
-        """Reset whatever is open: idle connections that a proxy keeps, too."""
+        """Reset whatever is open, idle connections that a proxy keeps, too; returns when it is done."""
         with self._lock:
-            doomed = list(self._open)
+            doomed, talks = list(self._open), list(self.conversations)
         for connection in doomed:
             _linger_away(connection)
+        eventually(lambda: all(talk.ended for talk in talks), "the upstream has hung up")
 
     def close(self) -> None:
         self._closing.set()
@@ -178,10 +179,6 @@ class FakeUpstream:
             doomed = list(self._open)
         for connection in doomed:
             _shut(connection)
-
-    def settle(self) -> None:
-        """Until no conversation is open any more."""
-        eventually(lambda: all(talk.ended for talk in self.conversations), "the upstream's conversations end")
 
     # What follows runs in the threads of the server.
 
@@ -262,7 +259,7 @@ class _Session:
             case "EHLO" | "LHLO" | "HELO":
                 self._moment("EHLO", self._hello(verb))
             case "XCLIENT":
-                self._moment("XCLIENT", b"220 upstream.example ESMTP\r\n")
+                self._xclient()
             case "MAIL":
                 self._mail(line)
             case "RCPT":
@@ -279,6 +276,12 @@ class _Session:
                 raise Over("quit")
             case _:
                 self._send(b"502 5.5.1 unknown here\r\n")
+
+    def _xclient(self) -> None:
+        said = self._moment("XCLIENT", b"220 upstream.example ESMTP\r\n")
+        if said.startswith(b"220"):
+            # As Postfix has it: the session now belongs to somebody who may not use XCLIENT.
+            self.offers = tuple(offer for offer in self.offers if not offer.startswith("XCLIENT"))
 
     def _hello(self, verb: str) -> bytes:
         lines = ["upstream.example", *(self.offers if verb != "HELO" else ())]

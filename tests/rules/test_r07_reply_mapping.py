@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -95,9 +93,7 @@ def test_r7_a_message_without_end_is_not_read_for_ever(both: Scene) -> None:
 
 
 def test_r7_a_blocked_client_is_greeted_with_554_and_hears_no_reason(both: Scene) -> None:
-    config = ["--config", str(both.gateway.config)]
-    added = [sys.executable, "-m", "lockdown", "block", "add", "127.0.0.66", "--why", "a test of blocks", *config]
-    subprocess.run(added, check=True, capture_output=True, timeout=30)
+    both.gateway.block("127.0.0.66/32", "a test of blocks")
 
     def refused() -> str:
         with Wire(both.gateway.port, source="127.0.0.66") as wire:

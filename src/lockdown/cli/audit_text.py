@@ -117,8 +117,10 @@ class _Screen:
     def _title(self, item: ItemReport) -> str:
         state = self._paint("–     ", dim=True) if item.state is None else self._mark(item.state)
         held = sum(1 for finding in item.findings if finding.state is State.PASS)
-        sums = f"   ({held} of {len(item.findings)} hold)" if item.findings else ""
-        return f"{item.card.number:>2}  {state}  {self._paint(item.card.title, bold=True)}{self._paint(sums, dim=True)}"
+        title = self._paint(item.card.title, bold=True)
+        if item.findings:
+            title += self._paint(f"   ({held} of {len(item.findings)} hold)", dim=True)
+        return f"{item.card.number:>2}  {state}  {title}"
 
     def _finding(self, before: str, same: Sequence[Finding], *, brief: bool = False) -> Iterator[str]:
         finding, indent = same[0], len(before) + 8

@@ -6,24 +6,20 @@ Fails as: exit 1 when a block is refused or not there, with the reason; 2 when t
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 
 from lockdown.cli.durations import DurationType
+from lockdown.cli.opened import open_existing, open_or_make
 from lockdown.cli.options import common_options, operator_name, print_json, print_table
-from lockdown.config import Settings
 from lockdown.engine.blocking import Blockable, NotBlockable, judge_block, protected_networks, read_network
 from lockdown.engine.settings_files import load_settings
 from lockdown.model.mail import Block
 from lockdown.model.record import BlockRecord
 from lockdown.model.units import show_duration
 from lockdown.model.unknown import Unknown
-from lockdown.state.layout import StateDirectory
-from lockdown.state.store import Store, open_store
 
 _COMMIT_SECONDS = 10.0
 
@@ -38,7 +34,7 @@ def command() -> None:
 def list_blocks(config: Path | None, as_json: bool) -> None:
     """Every network that is blocked now."""
     now = datetime.now(UTC)
-    with _store(load_settings(config).settings) as store:
+    with open_existing(load_settings(config).settings) as (store, _):
         blocks = store.active_blocks(now)
     if as_json:
         print_json("block-list", blocks=[_fields(block) for block in blocks])
@@ -62,7 +58,7 @@ def add(network: str, term: timedelta, why: str, config: Path | None, as_json: b
         case NotBlockable(reason, try_this):
             return _refused(f"{network} is not blocked", reason, try_this, as_json)
         case Blockable(wanted, until):
-            with _store(settings) as store:
+            with open_or_make(settings) as store:
                 block = store.block(wanted, why, until, operator_name(), now).result(_COMMIT_SECONDS)
             _tell_blocked(block, as_json)
             return 0
@@ -77,7 +73,7 @@ def remove(network: str, config: Path | None, as_json: bool) -> int:
         case Unknown(reason):
             return _refused("nothing was removed", reason, "lockdown block list", as_json)
         case wanted:
-            with _store(load_settings(config).settings) as store:
+            with open_existing(load_settings(config).settings) as (store, _):
                 was_blocked = store.unblock(str(wanted), operator_name()).result(_COMMIT_SECONDS)
     if not was_blocked:
         return _refused("nothing was removed", f"{wanted} is not blocked", "lockdown block list", as_json)
@@ -95,7 +91,7 @@ def tell_why(address: str, config: Path | None, as_json: bool) -> int:
         case Unknown(reason):
             return _refused("nothing to look for", reason, "lockdown block why 203.0.113.7", as_json)
         case wanted:
-            with _store(settings) as store:
+            with open_existing(settings) as (store, _):
                 covering = [block for block in store.active_blocks(datetime.now(UTC)) if _touches(block, wanted)]
                 networks = {block.network for block in covering} | {str(wanted)}
                 records = [record for network in sorted(networks) for record in store.block_history(network)]
@@ -134,13 +130,6 @@ def _ended(record: BlockRecord) -> str:
 
 def _touches(block: Block, wanted: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
     return ipaddress.ip_network(block.network).overlaps(wanted)
-
-
-@contextmanager
-def _store(settings: Settings) -> Iterator[Store]:
-    directory = StateDirectory(Path(settings.state.directory)).prepare()
-    with closing(open_store(directory.path)) as store:
-        yield store
 
 
 def _refused(what: str, why: str, try_this: str, as_json: bool) -> int:

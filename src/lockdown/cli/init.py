@@ -18,10 +18,11 @@ from lockdown.model.errors import OperatorError
 
 
 @click.command(name="init", epilog="Example:  lockdown init -o /etc/lockdown/lockdown.toml")
-@click.option("-o", "--output", type=click.Path(path_type=Path), default="lockdown.toml", show_default=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write it [lockdown.toml].")
 @common_options
-def command(output: Path, config: Path | None, as_json: bool) -> None:
+def command(output: Path | None, config: Path | None, as_json: bool) -> None:
     """Look at this machine (Postfix? Dovecot? domains?) and write a lockdown.toml to start from."""
+    output = output or config or Path("lockdown.toml")
     _must_be_new(output)
     seen = look(snapshot_of_this_machine(read_settings([]), datetime.now(UTC), None))
     text = propose(seen)

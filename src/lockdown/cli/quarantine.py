@@ -7,23 +7,20 @@ held. Doing a thing twice is not an error and does nothing.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, assert_never
 
 import click
 
+from lockdown.cli.opened import open_existing
 from lockdown.cli.options import common_options, operator_name, print_json, print_table, printable
 from lockdown.config import Settings
 from lockdown.engine.release import Already, NotReleased, Released, Removed, delete, release
 from lockdown.engine.settings_files import load_settings
 from lockdown.model.held import HeldMessage, HeldState
 from lockdown.model.units import ByteSize
-from lockdown.state.layout import StateDirectory
 from lockdown.state.spool import Spool
-from lockdown.state.store import Store, open_store
 
 _HEADER_BYTES = 64 * 1024
 _BODY_LINES = 20
@@ -39,9 +36,9 @@ def command() -> None:
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="The newest so many.")
 @common_options
 def list_held(everything: bool, limit: int, config: Path | None, as_json: bool) -> None:
-    """What is held, the newest first; and when it will be removed by age."""
+    """What is held, and until when."""
     settings = load_settings(config).settings
-    with _open(settings) as (store, _):
+    with open_existing(settings) as (store, _):
         states = tuple(HeldState) if everything else (HeldState.HELD, HeldState.BYTES_MISSING)
         messages = store.held(limit=limit, states=states)
         totals = store.quarantine_totals()
@@ -75,7 +72,7 @@ def _size(message: HeldMessage) -> str:
 def show(id: str, raw: bool, config: Path | None, as_json: bool) -> int:
     """Why a message is held, its header and the beginning of its text."""
     settings = load_settings(config).settings
-    with _open(settings) as (store, spool):
+    with open_existing(settings) as (store, spool):
         message = store.held_message(id)
         if message is None:
             return _told(NotReleased(f"no message {id} was ever held", "lockdown quarantine list"), id, as_json)
@@ -134,7 +131,7 @@ def _print_beginning(file: BinaryIO) -> None:
 def release_held(ids: tuple[str, ...], config: Path | None, as_json: bool) -> int:
     """Let messages go on to the server behind. Marked as released only when it has said 250."""
     settings = load_settings(config).settings
-    with _open(settings) as (store, spool):
+    with open_existing(settings) as (store, spool):
         return max(
             _told(release(settings, store, spool, id, operator_name(), datetime.now(UTC)), id, as_json) for id in ids
         )
@@ -145,15 +142,8 @@ def release_held(ids: tuple[str, ...], config: Path | None, as_json: bool) -> in
 @common_options
 def delete_held(ids: tuple[str, ...], config: Path | None, as_json: bool) -> int:
     """Remove messages. There is no way back."""
-    with _open(load_settings(config).settings) as (store, spool):
+    with open_existing(load_settings(config).settings) as (store, spool):
         return max(_told(delete(store, spool, id, operator_name(), datetime.now(UTC)), id, as_json) for id in ids)
-
-
-@contextmanager
-def _open(settings: Settings) -> Iterator[tuple[Store, Spool]]:
-    directory = StateDirectory(Path(settings.state.directory)).prepare()
-    with closing(open_store(directory.path)) as store:
-        yield store, Spool(directory.quarantine)
 
 
 def _told(outcome: Released | Removed | Already | NotReleased, id: str, as_json: bool) -> int:

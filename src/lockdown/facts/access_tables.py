@@ -15,7 +15,8 @@ from lockdown.model.snapshot import Reading
 from lockdown.model.unknown import Unknown
 
 _PERMITS = re.compile(r"(OK|permit)\b|\d+\Z", re.IGNORECASE)
-_REJECTS = re.compile(r"(REJECT|DEFER|reject|defer)\b|[45]\d\d\b", re.IGNORECASE)
+# An all-numeric action permits, but a code with a text, such as `550 go away`, rejects (access(5)).
+_REJECTS = re.compile(r"(reject|defer)\b|[45]\d\d\s+\S", re.IGNORECASE)
 # Patterns that match any text: //, /./, /^/, /.*/, /^.*$/, /./i and the like.
 _MATCHES_ANY = re.compile(r"[/|!,](?:\^?(?:\.[*+]?)?\$?|\^?\(\.[*+]\)\$?)[/|!,]\w*\Z")
 
@@ -34,10 +35,7 @@ class AccessEntry:
 
     @property
     def rejects(self) -> bool:
-        # An all-numeric action permits, but a code with a text, such as `550 go away`, rejects (access(5)).
-        return bool(
-            re.match(r"[45]\d\d\s+\S", self.action) or re.match(r"(?:reject|defer)\b", self.action, re.IGNORECASE)
-        )
+        return bool(_REJECTS.match(self.action))
 
 
 def access_entries(table: str, read_table: Callable[[str], Reading]) -> tuple[AccessEntry, ...] | Unknown:

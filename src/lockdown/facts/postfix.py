@@ -156,10 +156,6 @@ class Postfix:
         places = [service.address] if service.address else re.split(r"[\s,]+", self.value("inet_interfaces", service))
         return not all(place.strip("[]").startswith(_LOOPBACK_NAMES) for place in places if place)
 
-    def strangers_services(self) -> tuple[Service, ...]:
-        """The SMTP services that anyone beyond this machine can connect to."""
-        return tuple(service for service in self.smtp_services() if self.is_reachable(service))
-
     def service_on_port(self, port: int) -> Service | None:
         """The service that answers on a port; the `pass` service where postscreen stands in front."""
         for service in self.services:

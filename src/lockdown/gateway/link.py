@@ -42,6 +42,7 @@ class Link(asyncio.Protocol):
         "idle_since",
         "reused",
         "session",
+        "tells_clients",
         "transport",
         "why",
     )
@@ -60,6 +61,8 @@ class Link(asyncio.Protocol):
         """Has carried a transaction before: then a loss at the next first word only says that it had grown stale."""
         self.client = ""
         """The client that the upstream has been told of (XCLIENT), "" for none."""
+        self.tells_clients = False
+        """Whether the upstream takes XCLIENT from us (now: it may not once it has been told of a client)."""
         self.addressed = False
         """Whether a PROXY header was sent: such a link serves one client only."""
         self.closed = False

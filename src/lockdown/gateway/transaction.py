@@ -256,7 +256,12 @@ class Transaction:
         """Our fields on top (rule R16), and where the rest of the body begins: behind the header if it was cleaned."""
         top = trace.fields(self, self._worker.hostname, verdict)
         cleaned = strip_forged(header, self._worker.authserv_id)
-        return (top, 0) if cleaned is None else (top + cleaned, len(header))
+        if cleaned is not None:
+            return top + cleaned, len(header)
+        # A message that begins with no field would continue our last one: an empty line ends the header, as in Postfix.
+        assert self.body is not None
+        begins_with_body = not header or header[:1] in b" \t"
+        return (top + b"\r\n" if begins_with_body and self.body.start(2)[:2] != b"\r\n" else top), 0
 
     async def _deliver(self, verdict: Verdict, header: bytes) -> Reply:
         worker, delivery = self._worker, self._delivery
@@ -400,4 +405,4 @@ def _word(verdict: Verdict) -> Ending:
 
 
 def _words(params: Parameters) -> tuple[str, ...]:
-    return tuple(f"{name}={value}" if value else name for name, value in params)
+    return tuple([f"{name}={value}" if value else name for name, value in params]) if params else ()

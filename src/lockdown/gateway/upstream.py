@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import ssl
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -27,6 +28,11 @@ from lockdown.gateway.proxy import proxy_header
 from lockdown.smtp.reply import Reply
 
 log = logging.getLogger("lockdown.gateway")
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,253})|\[[0-9A-Za-z.:]{3,60}\]")
+# Idle connections that are kept for their whole time; more than these are closed after Postfix's own two seconds.
+_KEPT_IDLE = 5
+_SURPLUS_SECONDS = 2.0
 
 UNAVAILABLE = Reply(450, "4.1", "The mail server behind does not answer; try again")
 LOST = Reply(451, "4.1", "The mail server behind was lost; try again")
@@ -67,6 +73,11 @@ class Stranger:
     esmtp: bool
     local_address: str
     local_port: int
+
+    @property
+    def known_as(self) -> str:
+        """What XCLIENT tells of it."""
+        return f"{self.address} {self.helo} {self.esmtp}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +190,7 @@ class SmtpUpstream:
         self._failures = 0
         self._retry_at = 0.0
         self._asks_tls = target.scheme == "smtp+starttls"
-        self._command = gateway.command_timeout.total_seconds()
+        self.command_timeout = gateway.command_timeout.total_seconds()
 
     def delivery(self, sender: str, params: Sequence[str], stranger: Stranger) -> Delivery:
         return SmtpDelivery(self, sender, params, stranger)
@@ -195,15 +206,36 @@ class SmtpUpstream:
         except LinkLost:
             return
 
+    def ready_link(self, stranger: Stranger) -> Link | None:
+        """An idle connection that knows this client already, or needs not know; None: `take` must be asked."""
+        for index in range(len(self._idle) - 1, -1, -1):
+            link = self._idle[index]
+            if not link.closed and (link.client == stranger.known_as or not (link.client or link.tells_clients)):
+                return self._idle.pop(index)
+        return None
+
+    def _introducible_link(self) -> Link | None:
+        """An idle connection that can still be told of another client.
+
+        Postfix takes XCLIENT from its friends only, and once it has been told of a stranger, it sees the stranger: such
+        a connection must never serve another client.
+        """
+        for index in range(len(self._idle) - 1, -1, -1):
+            if not self._idle[index].closed and self._idle[index].tells_clients:
+                return self._idle.pop(index)
+        return None
+
     async def take(self, stranger: Stranger, *, fresh: bool = False, introduce: bool = True) -> Link:
         """A connection that is greeted and knows the client. LinkLost when there is none to be had."""
-        while not fresh and self._idle:
-            link = self._idle.pop()
-            if not link.closed:
-                return await self._introduce(link, stranger) if introduce else link
+        link = None if fresh else (self.ready_link(stranger) or self._introducible_link())
+        if link is not None:
+            return await self._introduce(link, stranger) if introduce else link
         if len(self._links) + self._opening >= self.gateway.upstream_connections:
-            await self._wait_for_room()
-            return await self.take(stranger, fresh=fresh, introduce=introduce)
+            if self._idle:
+                self.drop(self._idle.pop(0))  # it knows another client
+            else:
+                await self._wait_for_room()
+                return await self.take(stranger, fresh=fresh, introduce=introduce)
         self._opening += 1
         try:
             # A task of its own: `asyncio.timeout` needs one.
@@ -256,24 +288,26 @@ class SmtpUpstream:
         if self.target.proxy:
             told = (stranger.address, stranger.port, stranger.local_address, stranger.local_port)
             first, link.addressed = proxy_header(*told), True
-        greeting = (await link.ask(first, 1, self._command))[0]
+        greeting = (await link.ask(first, 1, self.command_timeout))[0]
         _expect(greeting, 220, "greeted us with")
         await self._hello(link)
         if self._asks_tls or (link.session.extensions.starttls and not self.lmtp):
             await self._secure(link)
 
-    async def _hello(self, link: Link) -> None:
-        answer = (await link.ask(link.session.hello(self.hostname), 1, self._command))[0]
+    async def _hello(self, link: Link, name: str = "") -> None:
+        name = name or self.hostname
+        answer = (await link.ask(link.session.hello(name), 1, self.command_timeout))[0]
         if answer.is_permanent and not self.lmtp:
-            answer = (await link.ask(link.session.helo(self.hostname), 1, self._command))[0]
+            answer = (await link.ask(link.session.helo(name), 1, self.command_timeout))[0]
         _expect(answer, 250, "answered EHLO with")
         found = link.session.extensions
+        link.tells_clients = bool(found.xclient)
         self.offers = Offers(found.size, found.eightbitmime, found.smtputf8, found.dsn)
 
     async def _secure(self, link: Link) -> None:
         if not link.session.extensions.starttls:
             raise LinkLost("it offers no STARTTLS, and smtp+starttls:// demands it")
-        _expect((await link.ask(link.session.starttls(), 1, self._command))[0], 220, "answered STARTTLS with")
+        _expect((await link.ask(link.session.starttls(), 1, self.command_timeout))[0], 220, "answered STARTTLS with")
         try:
             secured = await self._loop.start_tls(
                 link.transport, link, self._tls, server_hostname=self.target.host, ssl_handshake_timeout=30
@@ -287,7 +321,7 @@ class SmtpUpstream:
     async def _introduce(self, link: Link, stranger: Stranger) -> Link:
         """Tell it who the client really is, where it lets us (rule R15)."""
         names = link.session.extensions.xclient
-        if not names or link.client == stranger.address + " " + stranger.helo:
+        if not names or link.client == stranger.known_as or not stranger.address:
             return link
         address = f"IPV6:{stranger.address}" if ":" in stranger.address else stranger.address
         known = {
@@ -298,14 +332,15 @@ class SmtpUpstream:
         }
         try:
             told = link.session.xclient({name: value for name, value in known.items() if name in names})
-            answer = (await link.ask(told, told.count(b"\n"), self._command))[-1]
+            answer = (await link.ask(told, told.count(b"\n"), self.command_timeout))[-1]
             if not answer.is_positive:
                 raise LinkLost(f"it answered XCLIENT with {answer.code} {answer.lines[0]}", stale=link.reused)
-            await self._hello(link)
+            # The name that we say now stands for the client's in Postfix's eyes, whatever XCLIENT said.
+            await self._hello(link, stranger.helo if _HOST_NAME.fullmatch(stranger.helo) else "")
         except LinkLost:
             self.drop(link)
             raise
-        link.client = stranger.address + " " + stranger.helo
+        link.client = stranger.known_as
         return link
 
     def give(self, link: Link) -> None:
@@ -336,10 +371,16 @@ class SmtpUpstream:
             link.tick(now)
             if link.closed:
                 self._links.discard(link)
+        self._let_idle_go(now)
+
+    def _let_idle_go(self, now: float) -> None:
+        """A few stay for the next client; the others would keep the server's processes from our other workers."""
         limit = now - self.gateway.upstream_idle.total_seconds()
+        surplus = len(self._idle) - _KEPT_IDLE
         kept: list[Link] = []
-        for link in self._idle:
-            if link.idle_since < limit and not link.closed:
+        for index, link in enumerate(self._idle):
+            until = now - _SURPLUS_SECONDS if index < surplus else limit
+            if link.idle_since < until and not link.closed:
                 link.farewell()
             if link.closed:
                 self._links.discard(link)
@@ -393,10 +434,15 @@ class SmtpDelivery:
         if self._refused is not None:
             return self._refused
         try:
-            reply = await self._first(path, params) if self._link is None else await self._next(path, params)
+            if self._link is not None:
+                reply = await self._next(path, params)
+            elif (ready := self._upstream.ready_link(self._stranger)) is not None:
+                reply = await self._first(ready, path, params)
+            else:
+                reply = await self._first(await self._upstream.take(self._stranger), path, params)
         except LinkLost as lost:
             return self._lost(lost)
-        if reply.code in (250, 251):
+        if reply.code == 250 or reply.code == 251:
             self._accepted.append((path, params))
             return reply
         return passed_on(reply)
@@ -405,13 +451,14 @@ class SmtpDelivery:
         """Before the dot nothing was accepted: what was promised for this transaction no longer holds."""
         log.warning("upstream %s: %s", self.url, lost.why)
         self._drop()
-        if self._accepted:
-            self._refused = LOST
-        return Reply(451, "4.1", *LOST.lines) if self._accepted else UNAVAILABLE
+        if not self._accepted:
+            return UNAVAILABLE
+        self._refused = LOST
+        return LOST
 
-    async def _first(self, path: str, params: Sequence[str]) -> Reply:
+    async def _first(self, link: Link, path: str, params: Sequence[str]) -> Reply:
         try:
-            return await self._begin(await self._upstream.take(self._stranger), path, params)
+            return await self._begin(link, path, params)
         except LinkLost as lost:
             self._drop()
             if not lost.stale:
@@ -423,7 +470,7 @@ class SmtpDelivery:
         self._link = link
         session = link.session
         question = session.mail(self._sender, self._offered(link, self._params))
-        timeout = self._upstream._command
+        timeout = self._upstream.command_timeout
         if session.extensions.pipelining:
             question += session.recipient(path, self._offered(link, params))
             replies = await link.ask(question, 2, timeout)
@@ -442,13 +489,15 @@ class SmtpDelivery:
     async def _next(self, path: str, params: Sequence[str]) -> Reply:
         link = cast(Link, self._link)
         question = link.session.recipient(path, self._offered(link, params))
-        reply = (await link.ask(question, 1, self._upstream._command))[0]
+        reply = (await link.ask(question, 1, self._upstream.command_timeout))[0]
         if reply.code == 421:
             raise LinkLost("it said 421")
         return reply
 
     def _offered(self, link: Link, params: Sequence[str]) -> tuple[str, ...]:
         """Only what this upstream understands; an unknown parameter would be refused."""
+        if not params:
+            return ()
         offers = link.session.extensions
         return tuple(
             param

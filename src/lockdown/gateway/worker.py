@@ -49,6 +49,8 @@ _LAG_WEIGHT = 0.1
 _MOST_LATE_SECONDS = 0.3
 _KNOWN_FOR = timedelta(days=7)
 _BACKLOG = 1024
+# Power loss may cost the outcomes of so many seconds: second copies, never a message.
+_SYNC_EVERY_SECONDS = 5
 
 
 class Worker:
@@ -81,6 +83,7 @@ class Worker:
         self._known = Tally(state.path, "known", worker=number, workers=workers, window=_KNOWN_FOR)
         self._offers: dict[bool, tuple[str, ...]] = {}
         self._counter = 0
+        self._seconds = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._lag = 0.0
         self.has_disk_room = True
@@ -188,6 +191,9 @@ class Worker:
         self.has_disk_room = self.state.free_bytes() >= 1.5 * self.settings.gateway.max_message
         self._offers.clear()
         self._count_commands()
+        self._seconds += 1
+        if self._seconds % _SYNC_EVERY_SECONDS == 0:
+            self.start_task(asyncio.to_thread(self.outcomes.sync))
         self.metrics.gauges(len(self.connections), {one.url: one.up for one in (*self._inward, *self._outward)})
 
     def _count_commands(self) -> None:

@@ -35,7 +35,7 @@ _DIGEST_BYTES = 8
 _WORDS = PANES + 1
 """Of a counter: the sum of the older panes, then the panes."""
 _NUMBER = struct.Struct("=Q")
-_PLACES_REMEMBERED = 8192
+_PLACES_REMEMBERED = 2048
 
 Place = tuple[bytes, int, int]
 """A key's digest, and where its bucket's digests begin and end (there its values begin)."""
