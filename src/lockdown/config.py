@@ -93,6 +93,9 @@ class Gateway(Section, frozen=True):
     memory_per_message: Annotated[
         ByteSize, why("What of a message is kept in memory; the rest spills to an unlinked file.")
     ] = ByteSize.parse("256 KiB")
+    memory: Annotated[
+        ByteSize, why("What all messages of one worker may hold in memory together; beyond it they spill at once.")
+    ] = ByteSize.parse("64 MiB")
     upstream_connections: Annotated[
         int, why("Connections that one worker keeps to one upstream."), msgspec.Meta(ge=1, le=1000)
     ] = 50

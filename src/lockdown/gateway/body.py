@@ -16,17 +16,26 @@ from pathlib import Path
 _READ_BYTES = 256 * 1024
 
 
+class Memory:
+    """What all messages of a worker hold in memory together; over the limit, they spill at once (rule R20)."""
+
+    __slots__ = ("limit", "used")
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.used = limit, 0
+
+
 class Body:
     """One message being received. Add chunks, then read it as often as needed; `close` gives the file back."""
 
-    __slots__ = ("_chunks", "_directory", "_file", "_hash", "_memory_limit", "size")
+    __slots__ = ("_chunks", "_directory", "_file", "_hash", "_memory", "_memory_limit", "size")
 
-    def __init__(self, directory: Path, memory_limit: int) -> None:
+    def __init__(self, directory: Path, memory_limit: int, memory: Memory) -> None:
         self._chunks: list[bytes] = []
         self._directory = directory
         self._file: int | None = None
         self._hash = hashlib.sha256()
-        self._memory_limit = memory_limit
+        self._memory_limit, self._memory = memory_limit, memory
         self.size = 0
         """Octets in wire form."""
 
@@ -38,7 +47,9 @@ class Body:
             _write_all(self._file, chunk)
             return
         self._chunks.append(chunk)
-        if self.size > self._memory_limit:
+        memory = self._memory
+        memory.used += len(chunk)
+        if self.size > self._memory_limit or memory.used > memory.limit:
             self._spill()
 
     def _spill(self) -> None:
@@ -48,7 +59,7 @@ class Body:
         self._file = descriptor
         for chunk in self._chunks:
             _write_all(descriptor, chunk)
-        self._chunks.clear()
+        self._forget_chunks()
 
     def digest(self) -> bytes:
         """SHA-256 of what has been received."""
@@ -89,11 +100,15 @@ class Body:
         return self._file is None
 
     def close(self) -> None:
-        """Give the file back."""
-        self._chunks.clear()
+        """Give memory and file back."""
+        self._forget_chunks()
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+    def _forget_chunks(self) -> None:
+        self._memory.used -= sum(map(len, self._chunks))
+        self._chunks.clear()
 
 
 def _write_all(descriptor: int, chunk: bytes) -> None:

@@ -285,7 +285,10 @@ class Conversation:
         return SENDER_OK
 
     def _make_stranger(self) -> Stranger:
-        local = self._channel.transport.get_extra_info("sockname") or ("", 0)
+        # Only a PROXY header tells where the client came to; asking for it is a system call.
+        local = ("", 0)
+        if self._worker.tells_by_proxy:
+            local = self._channel.transport.get_extra_info("sockname") or local
         self._stranger = Stranger(self.client.address, self._peer[1], self._helo, self._esmtp, local[0], local[1])
         return self._stranger
 

@@ -32,7 +32,9 @@ def judge(gates: tuple[Gate[Judged], ...], value: Judged, policy: Settings) -> V
             verdict = gate(value, policy)
         except Exception as error:
             verdict = _broken(gate, error)
-        if verdict.kind > strictest.kind or (verdict is not ACCEPT and strictest is ACCEPT):
+        if verdict is ACCEPT:
+            continue
+        if verdict.kind > strictest.kind or strictest is ACCEPT:
             strictest = verdict
         if strictest.kind >= Kind.REJECT:
             return strictest

@@ -168,7 +168,7 @@ class Transaction:
     def begin_body(self) -> None:
         """DATA was said."""
         worker = self._worker
-        self.body = Body(worker.spill_directory, worker.memory_per_message)
+        self.body = Body(worker.spill_directory, worker.memory_per_message, worker.memory)
         self.body_began = worker.now
         worker.uploading.add(self)
 

@@ -16,8 +16,9 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 from urllib.parse import parse_qs, urlsplit
 
 from lockdown.config import Gateway
@@ -63,8 +64,7 @@ class Offers:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Stranger:
+class Stranger(NamedTuple):
     """The client as the upstream is told of it (XCLIENT, PROXY)."""
 
     address: str
@@ -80,8 +80,7 @@ class Stranger:
         return f"{self.address} {self.helo} {self.esmtp}"
 
 
-@dataclass(frozen=True, slots=True)
-class Final:
+class Final(NamedTuple):
     """How a delivery ended. `replies` are the upstream's own, one for SMTP, one a recipient for LMTP.
 
     `doubtful`: the dot was sent and no answer came, so nobody can know whether it was accepted.
@@ -520,11 +519,14 @@ class SmtpDelivery:
             answer = (await link.ask(link.session.data(), 1, gateway.data_timeout.total_seconds()))[0]
             if answer.code != 354:
                 return self._data_refused(link, answer)
-            await link.stream(_in_order(prefix, body, offset), gateway.block_timeout.total_seconds())
+            if body.in_memory:
+                # One write for all of it: the dot goes with the message, so from here on only the answer tells.
+                return await self._end(link, about_to_end, prefix + b"".join(body.pieces(offset)))
+            await link.stream(chain((prefix,), body.pieces(offset)), gateway.block_timeout.total_seconds())
         except LinkLost as lost:
             self._drop()
             return Final((LOST,), why=lost.why)
-        return await self._end(link, about_to_end)
+        return await self._end(link, about_to_end, b"")
 
     def _data_refused(self, link: Link, answer: Reply) -> Final:
         """Rule R8: a refused DATA is the reply; not an octet of the message follows."""
@@ -534,12 +536,12 @@ class SmtpDelivery:
         self.abandon()
         return Final((answer,))
 
-    async def _end(self, link: Link, about_to_end: Callable[[], None]) -> Final:
+    async def _end(self, link: Link, about_to_end: Callable[[], None], last: bytes) -> Final:
         about_to_end()
         expected = len(self._accepted) if self.per_recipient else 1
         timeout = self._upstream.gateway.final_timeout.total_seconds()
         try:
-            replies = await link.ask(link.session.end(True), expected, timeout)
+            replies = await link.ask(last + link.session.end(True), expected, timeout)
         except LinkLost as lost:
             self._drop()
             return Final((LOST,), doubtful=True, why=lost.why)
@@ -549,7 +551,7 @@ class SmtpDelivery:
             return Final((LOST,), why="it said 421 to the final dot")
         self._link = None
         self._upstream.give(link)
-        return Final(tuple(reply if reply.is_positive else passed_on(reply) for reply in replies))
+        return Final(tuple([reply if reply.code < 300 else passed_on(reply) for reply in replies]))
 
     async def restrict(self, wanted: Iterable[int]) -> bool:
         """Ask for these recipients (again) in a transaction of their own."""
@@ -587,15 +589,6 @@ async def _reset(upstream: SmtpUpstream, link: Link) -> None:
         upstream.give(link)
     else:
         upstream.drop(link)
-
-
-def _in_order(prefix: bytes, body: Body, offset: int) -> Iterable[bytes]:
-    """A small message goes out in one write; a large one piece by piece."""
-    if body.in_memory:
-        yield prefix + b"".join(body.pieces(offset))
-    else:
-        yield prefix
-        yield from body.pieces(offset)
 
 
 def open_upstream(url: str, gateway: Gateway, hostname: str, state: Path, tls: ssl.SSLContext) -> Upstream:

@@ -22,6 +22,7 @@ from typing import Any
 from lockdown.checklist.attachments.gate import BASE64_GROWTH
 from lockdown.checklist.relaying.gate import Route
 from lockdown.config import Settings, upstreams
+from lockdown.gateway.body import Memory
 from lockdown.gateway.counts import LOOK_SECONDS, Counts
 from lockdown.gateway.facts import Facts
 from lockdown.gateway.listener import Connection
@@ -69,6 +70,7 @@ class Worker:
         self.draining = False
         self.spill_directory = state.run
         self.memory_per_message = int(settings.gateway.memory_per_message)
+        self.memory = Memory(int(settings.gateway.memory))
         self.counts = Counts(settings, state.path, number, workers)
         self.outcomes = Outcomes(state.path, keep=settings.gateway.outcome_memory)
         self.facts = Facts(settings, self.counts, self.hostname)
@@ -79,10 +81,12 @@ class Worker:
         self._behind = upstream_context()
         self._inward = [self._open(url) for url in upstreams(settings.gateway)]
         self._outward = [self._open(settings.gateway.outbound)] if settings.gateway.outbound else []
+        self.tells_by_proxy = any(
+            isinstance(one, SmtpUpstream) and one.target.proxy for one in (*self._inward, *self._outward)
+        )
         self.answers_per_recipient = any(isinstance(one, SmtpUpstream) and one.lmtp for one in self._inward)
         self._known = Tally(state.path, "known", worker=number, workers=workers, window=_KNOWN_FOR)
         self._offers: dict[bool, tuple[str, ...]] = {}
-        self._counter = 0
         self._seconds = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._lag = 0.0
@@ -102,9 +106,9 @@ class Worker:
     # ── what conversations ask ──
 
     def next_id(self) -> str:
-        """Sixteen digits that sort by time and are unique on this machine: milliseconds, worker, a counter."""
-        self._counter = self._counter + 1 & 0xFFF
-        return f"{time.time_ns() // 1_000_000:011X}{self.number & 0xFF:02X}{self._counter:03X}"
+        """Digits that sort by time and are unique on this machine: milliseconds of the last look, worker, a counter."""
+        self._counter += 1
+        return f"{self._id_base}{self._counter:03X}"
 
     def upstreams(self, way: Route | None) -> Iterable[Upstream]:
         """Those that may take this class of mail, by preference; the ones that are down only when all are."""
@@ -162,6 +166,7 @@ class Worker:
         self.now = now
         self.idle_until = now + self.idle
         self.request_until = now + self.request
+        self._id_base, self._counter = f"{time.time_ns() // 1_000_000:011X}{self.number & 0xFF:02X}", 0
 
     async def tick(self) -> None:
         """Once a second: time limits, slow uploads, disk room, the store's changes."""
