@@ -1,6 +1,6 @@
 """Legs that alternate between stands: each round goes direct, A, direct, B, ..., and every A has its neighbour.
 
-Fails as: `LostMessages`, at the first leg whose messages did not all arrive once.
+Fails as: `BrokenRun`, at the first leg whose messages were not all taken, or did not all arrive once.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.figures import Leg, pairwise_ratio
+from benchmarks.figures import Leg, RefusedMessages, pairwise_ratio
 from benchmarks.load import Load
 from benchmarks.sink import Sink
 from benchmarks.stands import Stand
@@ -47,7 +47,10 @@ def spread(values: Sequence[float]) -> str:
 def run_leg(stand: Stand, sink: Sink, load: Load, messages: int) -> Leg:
     """Send, time, and count at the sink."""
     counted, used = sink.count(), stand.cpu()
-    sent, seconds = load.send(stand.port, messages)
+    try:
+        sent, seconds = load.send(stand.port, messages)
+    except RefusedMessages as refused:
+        raise RefusedMessages(f"{stand.name}: {refused}") from None
     arrived = sink.count_of(sent, counted)
     return Leg(stand.name, sent, arrived, seconds, sent * load.length, stand.cpu() - used).checked()
 

@@ -37,7 +37,7 @@ class Load:
         complaints = [_ended(process) for process in running]
         seconds = time.perf_counter() - begun
         if said := [complaint for complaint in complaints if complaint]:
-            raise RefusedMessages(f"smtp-source to port {port}: {said[0]}")
+            raise RefusedMessages(f"a client was not served: {said[0]}")
         return sum(count for _, count in commands), seconds
 
     def _commands(self, port: int, messages: int) -> Iterable[tuple[list[str], int]]:

@@ -29,7 +29,7 @@ class Upstream:
 
     async def deliver(self, sender: str, recipients: list[str], content: bytes) -> str:
         """Hand a message over; the server's own last reply."""
-        connection = self._idle.pop() if self._idle else await self._connect()
+        connection = self._kept() or await self._connect()
         reader, writer = connection
         writer.write(b"".join(_envelope(sender, recipients)))
         for _ in range(len(recipients) + 2):
@@ -38,6 +38,14 @@ class Upstream:
         last = await _reply(reader)
         self._idle.append(connection)
         return last
+
+    def _kept(self) -> Connection | None:
+        """One that the server has not closed meanwhile."""
+        while self._idle:
+            reader, writer = self._idle.pop()
+            if not reader.at_eof() and not writer.is_closing():
+                return reader, writer
+        return None
 
     async def _connect(self) -> Connection:
         reader, writer = await asyncio.open_connection(_LOOPBACK, self._port)

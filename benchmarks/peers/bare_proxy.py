@@ -48,9 +48,11 @@ class Pool:
 
     def give(self, use: Callable[[Upstream], None]) -> None:
         """Call `use` with a connection, now or as soon as one is made."""
-        if self._idle:
-            use(self._idle.pop())
-            return
+        while self._idle:
+            kept = self._idle.pop()
+            if not kept.transport.is_closing():
+                use(kept)
+                return
         loop = asyncio.get_running_loop()
         connecting = loop.create_task(loop.create_connection(lambda: Upstream(use), _LOOPBACK, self._port))
         self._connecting.add(connecting)

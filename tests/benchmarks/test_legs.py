@@ -71,7 +71,10 @@ def test_a_server_that_says_250_and_drops_is_found_out(sink: Sink):
 
 
 def test_a_refusal_is_told_in_the_clients_own_words(tmp_path: Path, sink: Sink):
-    with Sink(tmp_path, ("-r", "DATA")) as refusing, pytest.raises(RefusedMessages, match="smtp-source to port"):
+    with (
+        Sink(tmp_path, ("-r", "DATA")) as refusing,
+        pytest.raises(RefusedMessages, match=r"direct: a client was not served: .*smtp-source"),
+    ):
         run_leg(Direct(refusing), refusing, Load("small", "", sessions=1), 1)
 
 

@@ -96,5 +96,6 @@ def only_fields_were_put_before(arrived: bytes, sent: bytes) -> bool:
 
 
 def ids_in(content: bytes) -> tuple[str, ...]:
-    """The ids of the letters whose Message-ID stands in the content."""
-    return tuple(found.decode() for found in re.findall(rb"(?mi)^Message-ID: <([\w.]+)@sender\.example>", content))
+    """The ids of the letters whose Message-ID stands in the header of the content."""
+    header = content[: content.find(b"\r\n\r\n") + 1] or content
+    return tuple(found.decode() for found in re.findall(rb"(?mi)^Message-ID: <([\w.]+)@sender\.example>", header))

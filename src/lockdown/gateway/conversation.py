@@ -199,7 +199,7 @@ class Conversation:
                 run_errand(self._answer_later(answer, kind))
                 return
             out = out + answer if out else answer
-            if session.over:
+            if session.over or not session.pending_input:
                 break
         if out:
             self._channel.transport.write(out)

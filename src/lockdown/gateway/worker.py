@@ -50,6 +50,8 @@ _LAG_WEIGHT = 0.1
 _MOST_LATE_SECONDS = 0.3
 _KNOWN_FOR = timedelta(days=7)
 _BACKLOG = 1024
+# An upstream that does not answer at once must not keep us from answering our clients (with 450).
+_FIRST_PROBE_SECONDS = 1.0
 # Power loss may cost the outcomes of so many seconds: second copies, never a message.
 _SYNC_EVERY_SECONDS = 5
 
@@ -207,12 +209,16 @@ class Worker:
             self.metrics.command(kind.__name__, code, count)
         self.metrics.flush()
 
-    async def probe_upstreams(self) -> None:
-        """Learn what they can do; again each minute, and at once for those that were down."""
+    async def _probe_once(self) -> None:
+        """Learn what the upstreams can do, for our own EHLO."""
+        await asyncio.gather(*(one.probe() for one in (*self._inward, *self._outward) if not one.resting()))
+        self._offers.clear()
+
+    async def _keep_probing(self) -> None:
+        """Again each minute, and soon for those that were down (rule R13)."""
         while True:
-            await asyncio.gather(*(one.probe() for one in (*self._inward, *self._outward) if not one.resting()))
-            self._offers.clear()
             await asyncio.sleep(60.0 if all(one.up for one in self._inward) else 2.0)
+            await self._probe_once()
 
     # ── life ──
 
@@ -224,8 +230,8 @@ class Worker:
         self.loop.add_signal_handler(signal.SIGINT, lambda: None)
         self.loop.add_reader(0, stop.set)
         await asyncio.to_thread(self.quarantine.open)
-        probing = asyncio.ensure_future(self.probe_upstreams())
-        await asyncio.wait({probing}, timeout=2.0)
+        await asyncio.wait([asyncio.ensure_future(self._probe_once())], timeout=_FIRST_PROBE_SECONDS)
+        probing = asyncio.ensure_future(self._keep_probing())
         ticking = asyncio.ensure_future(self.tick())
         watching = asyncio.ensure_future(self.quarantine.watch_store())
         servers = [
