@@ -240,6 +240,14 @@ def _stopped_until_the_reply_is_written(matrix: Matrix, killer: _Killer) -> Lett
     return matrix.new_letter()
 
 
+def _stopped_until_354_is_written(matrix: Matrix, killer: _Killer) -> Letter:
+    """Were it not stopped, a small message would be written, dot and all, in the moment between 354 and the kill."""
+    assert matrix.upstream is not None
+    matrix.upstream.on("DATA", Call(killer.stop))
+    matrix.upstream.on("354", Call(killer.kill))
+    return matrix.new_letter()
+
+
 BEFORE_DATA = {
     "connected, no banner written": _at("connect"),
     "banner written": _at("banner", Say(b"220 upstream.example ESMTP\r\n")),
@@ -256,7 +264,7 @@ BEFORE_DATA = {
 FROM_DATA_ON = {
     "DATA seen": _at("DATA"),
     "DATA half answered": _at("DATA", Say(b"35")),
-    "354 written": _at("354"),
+    "354 written and not read": _stopped_until_354_is_written,
     "first octets of a large body": _within_a_large_body(0),
     "an eighth of a large body": _within_a_large_body(0.125),
     "a quarter of a large body": _within_a_large_body(0.25),

@@ -1,7 +1,7 @@
 """One client's SMTP conversation: which moment is it, who judges now, and what is answered.
 
 Answers come at once where they can, from a task where an upstream or the disk must be asked; the session stays paused
-meanwhile, so that replies keep their order. One `except Exception` stands here: a crash answers 451, it never accepts.
+meanwhile, so that replies keep their order. A crash is caught here, on either way: it answers 4xx, it never accepts.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ _IDLE_SECONDS = 2.0
 CLOSING = Reply(421, "3.2", "Service is shutting down; try again")
 NO_ROOM = Reply(452, "3.1", "No room for a message right now; try again")
 CRASHED = Reply(451, "3.0", "Local trouble; try again later")
+BROKEN = Reply(421, "3.0", "Local trouble; try again later")
 OVERLOADED = Reply(421, "3.2", "Too busy for new clients; try again later")
 
 
@@ -168,6 +169,8 @@ class Conversation:
             self._say_goodbye(CLOSING)
 
     def _say_goodbye(self, reply: Reply) -> None:
+        if self._refused:
+            return  # it has been said, and the connection only waits to be closed
         self._refused = True
         self._channel.transport.write(reply.wire)
         self._channel.close()
@@ -175,7 +178,16 @@ class Conversation:
     # ── the loop ──
 
     def _advance(self) -> None:
-        """Answer what has come, in order, until more is needed or something must be asked first."""
+        """Answer what has come, in order. A crash of ours ends the conversation with 421: it never accepts."""
+        try:
+            self._answer_what_has_come()
+        except Exception:
+            log.exception("conversation-broken %s", self.client.address)
+            self._forget_transaction()
+            self._say_goodbye(BROKEN)
+
+    def _answer_what_has_come(self) -> None:
+        """Until more is needed or something must be asked first."""
         # Measured hot path: it runs for every command of every message.
         session, counts = self.session, self._worker.commands
         out = b""
@@ -219,7 +231,7 @@ class Conversation:
         try:
             reply = await answer
         except Exception:
-            # The one place where a crash of ours ends: it defers, it never accepts.
+            # As in `_advance`: it defers, it never accepts.
             log.exception("conversation-broken %s", self.client.address)
             reply = CRASHED
             self._forget_transaction()
@@ -265,6 +277,8 @@ class Conversation:
         self._forget_transaction()
         self._helo, self._esmtp, self._stranger = event.name, event.esmtp, None
         self._commands += 1
+        if self._commands > self._worker.settings.monitoring.commands:
+            return self.session.answer(TOO_MANY_COMMANDS)
         return self.session.answer_hello(self._worker.hostname, self._worker.offers(self.session.is_secure))
 
     def _mail(self, event: Mail) -> Reply:
@@ -280,7 +294,6 @@ class Conversation:
             transaction.refuse(verdict)
             worker.counts.put_off(self.client)
             return refusal(verdict)
-        self._commands = 0
         self._transaction = transaction
         return SENDER_OK
 
@@ -292,12 +305,22 @@ class Conversation:
         self._stranger = Stranger(self.client.address, self._peer[1], self._helo, self._esmtp, local[0], local[1])
         return self._stranger
 
-    def _recipient(self, event: Recipient) -> Reply | Coroutine[Any, Any, Reply]:
-        assert self._transaction is not None
-        return self._transaction.recipient(event)
+    def _recipient(self, event: Recipient) -> Reply | bytes | Coroutine[Any, Any, Reply]:
+        transaction = self._transaction
+        assert transaction is not None
+        answer = transaction.recipient(event)
+        return self._hang_up(answer) if transaction.hang_up and isinstance(answer, Reply) else answer
+
+    def _hang_up(self, reply: Reply) -> bytes:
+        """The last word, whatever its code: a gate wants this client gone."""
+        self._worker.commands[Recipient, reply.code] += 1
+        wire = self.session.answer(reply)
+        self.session.end()
+        return wire
 
     def _data_requested(self, event: DataRequested) -> Reply:
         assert self._transaction is not None
+        self._commands = 0
         self._transaction.begin_body()
         return GO_AHEAD
 

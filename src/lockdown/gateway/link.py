@@ -9,11 +9,14 @@ import asyncio
 from collections.abc import Iterable
 from typing import cast
 
+from lockdown.gateway.errand import Pause
 from lockdown.smtp.client import Answered, ClientSession, Nonsense
 from lockdown.smtp.events import NEED_DATA
 from lockdown.smtp.reply import Reply
 
 _NEVER = float("inf")
+_NOTHING = 1 << 30
+"""So many replies are awaited while nobody asks."""
 
 
 class LinkLost(Exception):
@@ -27,14 +30,17 @@ class LinkLost(Exception):
 
 
 class Link(asyncio.Protocol):
-    """A connection to an upstream. `ask` sends and awaits so many replies; `deadline` is watched by the pool's tick."""
+    """A connection to an upstream. `ask` and `stream` are for errands; one at a time waits.
+
+    `deadline` is on the loop's clock as `tick` tells it, once a second.
+    """
 
     __slots__ = (
+        "_clogged",
         "_expected",
-        "_flowing",
-        "_loop",
+        "_now",
+        "_pause",
         "_replies",
-        "_waiter",
         "addressed",
         "client",
         "closed",
@@ -47,14 +53,14 @@ class Link(asyncio.Protocol):
         "why",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, *, lmtp: bool) -> None:
-        self._loop = loop
+    def __init__(self, now: float, *, lmtp: bool) -> None:
         self.session = ClientSession(lmtp=lmtp)
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
-        self._waiter: asyncio.Future[None] | None = None
-        self._flowing: asyncio.Future[None] | None = None
+        self._pause = Pause()
         self._replies: list[Reply] = []
-        self._expected = 0
+        self._expected = _NOTHING
+        self._clogged = False
+        self._now = now
         self.deadline = _NEVER
         self.idle_since = 0.0
         self.reused = False
@@ -72,40 +78,33 @@ class Link(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        session = self.session
+        session, replies = self.session, self._replies
         session.receive(data)
         while (event := session.next_event()) is not NEED_DATA:
             if type(event) is Answered:
-                self._replies.append(event.reply)
+                replies.append(event.reply)
             elif type(event) is Nonsense:
                 self.fail(f"it spoke nonsense: {event.why}")
                 return
-        if len(self._replies) >= self._expected or self._said_farewell():
-            self._wake()
-
-    def _said_farewell(self) -> bool:
-        """421 may stand in for any answer and ends the connection (RFC 5321 3.8)."""
-        return bool(self._replies) and self._replies[-1].code == 421
-
-    def _wake(self) -> None:
-        waiter = self._waiter
-        if waiter is not None:
-            self._waiter = None
-            if not waiter.done():
-                waiter.set_result(None)
-        elif self._said_farewell():
-            self.fail("it said 421 unasked")
+        if len(replies) >= self._expected:
+            self._pause.go_on()
+        elif replies and replies[-1].code == 421:
+            # It may stand in for any answer, and ends the connection (RFC 5321 3.8).
+            if self._expected is _NOTHING:
+                self.fail("it said 421 unasked")
+            else:
+                self._pause.go_on()
 
     def connection_lost(self, error: Exception | None) -> None:
         self.fail(f"the connection was lost ({error})" if error else "the connection was closed")
 
     def pause_writing(self) -> None:
-        self._flowing = self._loop.create_future()
+        self._clogged = True
 
     def resume_writing(self) -> None:
-        if self._flowing is not None and not self._flowing.done():
-            self._flowing.set_result(None)
-        self._flowing = None
+        self._clogged = False
+        if self._expected is _NOTHING:
+            self._pause.go_on()
 
     def fail(self, why: str) -> None:
         """End it at once: no dot and no QUIT, so that no half message is taken for a whole one."""
@@ -114,47 +113,51 @@ class Link(asyncio.Protocol):
         self.closed, self.why = True, why
         if self.transport is not None:
             self.transport.abort()
-        for waiting in (self._waiter, self._flowing):
-            if waiting is not None and not waiting.done():
-                waiting.set_exception(LinkLost(why, stale=self.reused))
-                waiting.exception()  # whoever was cancelled meanwhile does not ask again
-        self._waiter = self._flowing = None
+        self._pause.go_on()
+
+    def lost(self) -> LinkLost:
+        """Why it is closed, to be raised."""
+        return LinkLost(self.why, stale=self.reused)
 
     async def ask(self, question: bytes, count: int, timeout: float) -> list[Reply]:
         """Send and await `count` replies; fewer only when the upstream said 421. LinkLost otherwise."""
         if self.closed:
-            raise LinkLost(self.why, stale=self.reused)
+            raise self.lost()
         if question:
             self.transport.write(question)
-        if len(self._replies) < count:  # a greeting may be here already
+        replies = self._replies
+        if len(replies) < count:  # a greeting may be here already
             self._expected = count
-            self._waiter = waiter = self._loop.create_future()
-            self.deadline = self._loop.time() + timeout
-            try:
-                await waiter
-            finally:
-                self._waiter = None
-                self.deadline = _NEVER
-        replies, behind = self._replies[:count], self._replies[count:]
+            self.deadline = self._now + timeout
+            await self._pause
+            self._expected = _NOTHING
+            self.deadline = _NEVER
+            if self.closed:
+                # Also when an answer came together with nonsense: what is it worth? Unknown is not a pass.
+                raise self.lost()
         self._replies = []
-        if behind:
+        if len(replies) > count:
             # Only a 421 comes unasked: the answer before it holds, the connection does not (RFC 5321 3.8).
             self.fail("it said 421 behind its answer")
+            return replies[:count]
         return replies
 
     async def stream(self, pieces: Iterable[bytes], timeout: float) -> None:
         """Send a message piece by piece, never faster than the upstream takes it. LinkLost when it stops."""
         for piece in pieces:
             if self.closed:
-                raise LinkLost(self.why, stale=self.reused)
+                raise self.lost()
             self.transport.write(piece)
-            if (flowing := self._flowing) is not None:
-                self.deadline = self._loop.time() + timeout
-                await flowing
-        self.deadline = _NEVER
+            if self._clogged:
+                self.deadline = self._now + timeout
+                await self._pause
+                self.deadline = _NEVER
+        if self.closed:
+            raise self.lost()
 
     def tick(self, now: float) -> None:
         """Give up on an answer that has been awaited for too long."""
+        self._now = now
         if now > self.deadline:
             self.fail("it did not answer in time")
 

@@ -17,15 +17,19 @@ if TYPE_CHECKING:
     from lockdown.gateway.worker import Worker
 
 
+# A client that does not take our last words is not waited for any longer.
+_FAREWELL_SECONDS = 10.0
+
+
 class Connection(asyncio.Protocol):
     """A client. `deadline` is on the loop's clock and is looked at once a second by the worker."""
 
-    __slots__ = ("_conversation", "_paused", "_worker", "deadline", "transport")
+    __slots__ = ("_clogged", "_closing", "_conversation", "_paused", "_worker", "deadline", "transport")
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self._conversation: Conversation | None = None
-        self._paused = False
+        self._paused = self._clogged = self._closing = False
         self.deadline = float("inf")
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
 
@@ -58,9 +62,19 @@ class Connection(asyncio.Protocol):
 
     def caught_up(self) -> None:
         """The conversation has answered; the client may send again."""
-        if self._paused:
+        if self._paused and not self._clogged:
             self._paused = False
             self.transport.resume_reading()
+
+    def pause_writing(self) -> None:
+        """The client does not read our answers: it gets no new ones, so that they do not fill our memory (rule R20)."""
+        self._clogged = True
+        self.hold_back()
+
+    def resume_writing(self) -> None:
+        """It has read them."""
+        self._clogged = False
+        self.caught_up()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._worker.connections.discard(self)
@@ -69,6 +83,8 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close after what was written has gone out."""
+        self._closing = True
+        self.deadline = self._worker.now + _FAREWELL_SECONDS
         self.transport.close()
 
     async def secure(self, context: ssl.SSLContext) -> bool:
@@ -87,7 +103,10 @@ class Connection(asyncio.Protocol):
     def tick(self, now: float) -> None:
         """Once a second."""
         if now > self.deadline and self._conversation is not None:
-            self._conversation.too_slow()
+            if self._closing:
+                self.transport.abort()
+            else:
+                self._conversation.too_slow()
 
     def drain(self, now: float) -> None:
         """We are stopping: idle clients are told at once, others after their transaction."""

@@ -26,19 +26,20 @@ AT_MESSAGE = (attachments.message,)
 
 def judge(gates: tuple[Gate[Judged], ...], value: Judged, policy: Settings) -> Verdict:
     """The strictest verdict of these gates; the first one among equals. A gate that breaks defers."""
-    strictest = ACCEPT
-    for gate in gates:
-        try:
+    # Measured hot path: nearly always no gate has anything to say, and then nothing is compared.
+    try:
+        for gate in gates:
             verdict = gate(value, policy)
-        except Exception as error:
-            verdict = _broken(gate, error)
-        if verdict is ACCEPT:
-            continue
-        if verdict.kind > strictest.kind or strictest is ACCEPT:
-            strictest = verdict
-        if strictest.kind >= Kind.REJECT:
-            return strictest
-    return strictest
+            if verdict is not ACCEPT:
+                break
+        else:
+            return ACCEPT
+    except Exception as error:
+        verdict = _broken(gate, error)
+    if verdict.kind is Kind.HANG_UP:
+        return verdict
+    rest = judge(gates[gates.index(gate) + 1 :], value, policy)
+    return rest if rest.kind > verdict.kind else verdict
 
 
 def _broken(gate: Gate[Judged], error: Exception) -> Verdict:

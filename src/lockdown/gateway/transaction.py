@@ -43,6 +43,9 @@ def refusal(verdict: Verdict, reference: str = "") -> Reply:
     return Reply(verdict.code or 451, verdict.detail or "7.1", f"{text} ({reference})" if reference else text)
 
 
+_REFUSED_KEPT = 200
+
+
 class Transaction:
     """From MAIL to the answer to the final dot."""
 
@@ -50,6 +53,7 @@ class Transaction:
         "_delivery",
         "_last_refusal",
         "_mail",
+        "_refused_besides",
         "_route",
         "_spool_failure",
         "_unrecorded",
@@ -86,6 +90,7 @@ class Transaction:
         self._delivery: Delivery | None = None
         self._route: Route | None = None
         self._spool_failure = ""
+        self._refused_besides = 0
         self._unrecorded = True
 
     @property
@@ -132,20 +137,20 @@ class Transaction:
         return self._not_taken(path, refusal(verdict, self.id), verdict)
 
     def _not_taken(self, path: str, reply: Reply, verdict: Verdict | None = None) -> Reply:
-        self.refused.append((path, reply))
+        # Who is refused may ask again without end: what is kept of it is bounded, the rest is counted.
+        if len(self.refused) < _REFUSED_KEPT:
+            self.refused.append((path, reply))
+        else:
+            self._refused_besides += 1
         self._last_refusal = reply, verdict
         return reply
 
     async def _ask(self, event: Recipient) -> Reply:
-        path, params = event.address.raw, _words(event.params)
-        remembered = self._refused_before(path)
-        if remembered is not None:
+        path, params, delivery = event.address.raw, _words(event.params), self._delivery
+        if self._worker.answers_per_recipient and (remembered := self._refused_before(path)) is not None:
             return self._not_taken(path, remembered)
-        if self._delivery is None:
-            reply = await self._open(path, params)
-        else:
-            reply = await self._delivery.recipient(path, params)
-        if reply.is_positive:
+        reply = await (self._open(path, params) if delivery is None else delivery.recipient(path, params))
+        if reply.code < 300:
             self.accepted.append(event)
             return reply
         if reply.is_permanent:
@@ -355,8 +360,6 @@ class Transaction:
         return self._outcome_key([path, "refused after the dot"], b"")
 
     def _refused_before(self, path: str) -> Reply | None:
-        if not self._worker.answers_per_recipient:
-            return None
         found = self._worker.outcomes.recall(self._refused_key(path), time.time())
         return _recorded(found) if isinstance(found, Settled) else None
 
@@ -392,6 +395,8 @@ class Transaction:
 
     def _record(self, ending: Ending, reply: Reply | None, *, says: str = "", verdict: Verdict | None = None) -> None:
         self._unrecorded = False
+        if self._refused_besides:
+            says = f"{says}{'; ' if says else ''}{self._refused_besides} recipients more were refused"
         url = self._delivery.url if self._delivery is not None else ""
         self._worker.recorder.ended(self, ending, reply, verdict, says, url)
 

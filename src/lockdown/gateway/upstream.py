@@ -15,6 +15,7 @@ import re
 import ssl
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -23,7 +24,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from lockdown.config import Gateway
 from lockdown.gateway.body import Body
-from lockdown.gateway.errand import run_errand
+from lockdown.gateway.errand import as_errand, run_errand
 from lockdown.gateway.link import Link, LinkLost
 from lockdown.gateway.proxy import proxy_header
 from lockdown.smtp.reply import Reply
@@ -190,6 +191,8 @@ class SmtpUpstream:
         self._retry_at = 0.0
         self._asks_tls = target.scheme == "smtp+starttls"
         self.command_timeout = gateway.command_timeout.total_seconds()
+        self.data_timeout = gateway.data_timeout.total_seconds()
+        self.final_timeout = gateway.final_timeout.total_seconds()
 
     def delivery(self, sender: str, params: Sequence[str], stranger: Stranger) -> Delivery:
         return SmtpDelivery(self, sender, params, stranger)
@@ -200,10 +203,11 @@ class SmtpUpstream:
     async def probe(self) -> None:
         # No client yet: a PROXY header then says LOCAL, and no XCLIENT is sent.
         stranger = Stranger("", 0, self.hostname, True, "", 0)
-        try:
-            self.give(await self.take(stranger, introduce=False))
-        except LinkLost:
-            return
+        with suppress(LinkLost):
+            await as_errand(self._probe(stranger))
+
+    async def _probe(self, stranger: Stranger) -> None:
+        self.give(await self.take(stranger, introduce=False))
 
     def ready_link(self, stranger: Stranger) -> Link | None:
         """An idle connection that knows this client already, or needs not know; None: `take` must be asked."""
@@ -237,8 +241,7 @@ class SmtpUpstream:
                 return await self.take(stranger, fresh=fresh, introduce=introduce)
         self._opening += 1
         try:
-            # A task of its own: `asyncio.timeout` needs one.
-            link = await self._loop.create_task(self._open(stranger))
+            link = await self._open(stranger)
         except LinkLost as lost:
             self._went_down(lost.why)
             raise
@@ -265,15 +268,17 @@ class SmtpUpstream:
         self._wake_next()
 
     async def _open(self, stranger: Stranger) -> Link:
-        link = Link(self._loop, lmtp=self.lmtp)
+        link = Link(self._loop.time(), lmtp=self.lmtp)
+        connecting = self._loop.create_task(self._connect(link))
+        limit = self._loop.call_later(self.gateway.connect_timeout.total_seconds(), connecting.cancel)
         try:
-            async with asyncio.timeout(self.gateway.connect_timeout.total_seconds()):
-                if self.target.path:
-                    await self._loop.create_unix_connection(lambda: link, self.target.path)
-                else:
-                    await self._loop.create_connection(lambda: link, self.target.host, self.target.port)
-        except (OSError, TimeoutError) as error:
-            raise LinkLost(str(error) or "no connection in time") from None
+            await connecting
+        except asyncio.CancelledError:
+            raise LinkLost("no connection in time") from None
+        except OSError as error:
+            raise LinkLost(str(error)) from None
+        finally:
+            limit.cancel()
         self._links.add(link)
         try:
             await self._greet(link, stranger)
@@ -281,6 +286,12 @@ class SmtpUpstream:
             self.drop(link)
             raise
         return link
+
+    async def _connect(self, link: Link) -> None:
+        if self.target.path:
+            await self._loop.create_unix_connection(lambda: link, self.target.path)
+        else:
+            await self._loop.create_connection(lambda: link, self.target.host, self.target.port)
 
     async def _greet(self, link: Link, stranger: Stranger) -> None:
         first = b""
@@ -308,14 +319,18 @@ class SmtpUpstream:
             raise LinkLost("it offers no STARTTLS, and smtp+starttls:// demands it")
         _expect((await link.ask(link.session.starttls(), 1, self.command_timeout))[0], 220, "answered STARTTLS with")
         try:
-            secured = await self._loop.start_tls(
-                link.transport, link, self._tls, server_hostname=self.target.host, ssl_handshake_timeout=30
-            )
+            secured = await self._loop.create_task(self._start_tls(link))
         except (OSError, ssl.SSLError) as error:
             raise LinkLost(f"the TLS handshake failed ({error})") from None
         link.transport = cast(asyncio.Transport, secured)
         link.session.secured()
         await self._hello(link)
+
+    async def _start_tls(self, link: Link) -> asyncio.Transport | None:
+        host = self.target.host
+        return await self._loop.start_tls(
+            link.transport, link, self._tls, server_hostname=host, ssl_handshake_timeout=30
+        )
 
     async def _introduce(self, link: Link, stranger: Stranger) -> Link:
         """Tell it who the client really is, where it lets us (rule R15)."""
@@ -432,15 +447,30 @@ class SmtpDelivery:
     async def recipient(self, path: str, params: Sequence[str]) -> Reply:
         if self._refused is not None:
             return self._refused
+        link = self._link
         try:
-            if self._link is not None:
-                reply = await self._next(path, params)
-            elif (ready := self._upstream.ready_link(self._stranger)) is not None:
-                reply = await self._first(ready, path, params)
+            if link is not None:
+                reply = await self._next(link, path, params)
             else:
-                reply = await self._first(await self._upstream.take(self._stranger), path, params)
+                link = self._upstream.ready_link(self._stranger) or await self._upstream.take(self._stranger)
+                reply = await self._begin(link, path, params)
+        except LinkLost as lost:
+            if not lost.stale or self._accepted:
+                return self._lost(lost)
+            # It had grown stale in the pool; nothing has been said in this transaction yet, a new one may say it.
+            return await self._once_more(path, params)
+        return self._noted(reply, path, params)
+
+    async def _once_more(self, path: str, params: Sequence[str]) -> Reply:
+        self._drop()
+        try:
+            link = await self._upstream.take(self._stranger, fresh=True)
+            reply = await self._begin(link, path, params)
         except LinkLost as lost:
             return self._lost(lost)
+        return self._noted(reply, path, params)
+
+    def _noted(self, reply: Reply, path: str, params: Sequence[str]) -> Reply:
         if reply.code == 250 or reply.code == 251:
             self._accepted.append((path, params))
             return reply
@@ -454,16 +484,6 @@ class SmtpDelivery:
             return UNAVAILABLE
         self._refused = LOST
         return LOST
-
-    async def _first(self, link: Link, path: str, params: Sequence[str]) -> Reply:
-        try:
-            return await self._begin(link, path, params)
-        except LinkLost as lost:
-            self._drop()
-            if not lost.stale:
-                raise
-        # It had grown stale in the pool; nothing has been said in this transaction yet, so a new one may say it.
-        return await self._begin(await self._upstream.take(self._stranger, fresh=True), path, params)
 
     async def _begin(self, link: Link, path: str, params: Sequence[str]) -> Reply:
         self._link = link
@@ -485,8 +505,7 @@ class SmtpDelivery:
             return self._refused
         return replies[1]
 
-    async def _next(self, path: str, params: Sequence[str]) -> Reply:
-        link = cast(Link, self._link)
+    async def _next(self, link: Link, path: str, params: Sequence[str]) -> Reply:
         question = link.session.recipient(path, self._offered(link, params))
         reply = (await link.ask(question, 1, self._upstream.command_timeout))[0]
         if reply.code == 421:
@@ -515,18 +534,27 @@ class SmtpDelivery:
             return Final((self._refused or CHANGED_ITS_MIND,), why="the envelope was not accepted a second time")
         link = cast(Link, self._link)
         gateway = self._upstream.gateway
+        # One write for all of a small message: the dot goes with it, so from then on only the answer tells.
+        last = b""
         try:
-            answer = (await link.ask(link.session.data(), 1, gateway.data_timeout.total_seconds()))[0]
+            answer = (await link.ask(link.session.data(), 1, self._upstream.data_timeout))[0]
             if answer.code != 354:
                 return self._data_refused(link, answer)
             if body.in_memory:
-                # One write for all of it: the dot goes with the message, so from here on only the answer tells.
-                return await self._end(link, about_to_end, prefix + b"".join(body.pieces(offset)))
-            await link.stream(chain((prefix,), body.pieces(offset)), gateway.block_timeout.total_seconds())
+                last = prefix + b"".join(body.pieces(offset))
+            else:
+                await link.stream(chain((prefix,), body.pieces(offset)), gateway.block_timeout.total_seconds())
         except LinkLost as lost:
             self._drop()
             return Final((LOST,), why=lost.why)
-        return await self._end(link, about_to_end, b"")
+        about_to_end()
+        expected = len(self._accepted) if self.per_recipient else 1
+        try:
+            replies = await link.ask(last + link.session.end(True), expected, self._upstream.final_timeout)
+        except LinkLost as lost:
+            self._drop()
+            return Final((LOST,), doubtful=True, why=lost.why)
+        return self._concluded(link, replies, expected)
 
     def _data_refused(self, link: Link, answer: Reply) -> Final:
         """Rule R8: a refused DATA is the reply; not an octet of the message follows."""
@@ -536,15 +564,7 @@ class SmtpDelivery:
         self.abandon()
         return Final((answer,))
 
-    async def _end(self, link: Link, about_to_end: Callable[[], None], last: bytes) -> Final:
-        about_to_end()
-        expected = len(self._accepted) if self.per_recipient else 1
-        timeout = self._upstream.gateway.final_timeout.total_seconds()
-        try:
-            replies = await link.ask(last + link.session.end(True), expected, timeout)
-        except LinkLost as lost:
-            self._drop()
-            return Final((LOST,), doubtful=True, why=lost.why)
+    def _concluded(self, link: Link, replies: list[Reply], expected: int) -> Final:
         if len(replies) < expected or replies[-1].code == 421:
             self._drop()
             # 421 in place of the answer: RFC 5321 4.2.5 leaves the responsibility with the sender.

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, assert_never
 
 from lockdown.mime.content_type import BodyKind, Multipart, Whole, body_kind
-from lockdown.model.mail import Structure
+from lockdown.model.mail import WITHOUT_PARTS, Structure
 from lockdown.model.unknown import Unknown
 
 HEADER_LIMIT = 1024 * 1024
@@ -28,8 +28,6 @@ SEARCHED_ANYWAY = 16 * 1024 * 1024
 """What may be searched of any message, in octets: a small one may nest deeper, at no cost."""
 
 _DELIMITER_REST = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
-
-_ONE_PART = Structure(parts=1, nesting=0)
 
 
 class _Delimiter(NamedTuple):
@@ -78,7 +76,7 @@ def scan_structure(
     octets = bytes(content) if isinstance(content, memoryview) else content
     kind = body_kind(octets[:header_end])
     if kind is Whole.LEAF:
-        return _ONE_PART
+        return WITHOUT_PARTS
     if isinstance(kind, Unknown):
         return kind
     body = header_end + 2 if octets[header_end : header_end + 2] == b"\r\n" else header_end

@@ -85,6 +85,10 @@ class Structure(NamedTuple):
     unread: str = ""
 
 
+WITHOUT_PARTS = Structure(parts=1, nesting=0)
+"""A message that is one part, as most are; no limit can be lower."""
+
+
 class Mail(NamedTuple):
     """A whole message, received to its dot and not yet answered."""
 

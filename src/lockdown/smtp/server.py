@@ -242,6 +242,10 @@ class ServerSession:
 
     # ── what a driver does besides ──
 
+    def end(self) -> None:
+        """It is over, whatever the last reply was: what still comes is not heard."""
+        self._end()
+
     def greeted(self) -> None:
         """The greeting is sent. A client that spoke before it is refused by the next event."""
         if self._buffer and self._pending is None:

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Set
 
-_MAY_BE_MORE = re.compile(r"[%!@:=]|[^\x20-\x7e]|\ASRS[01][-+]", re.IGNORECASE)
+MAY_LEAD_ELSEWHERE = re.compile(r"[%!@:=]|[^\x20-\x7e]|\ASRS[01][-+]", re.IGNORECASE)
 """The hot path: an ordinary local part has none of these, and one search settles it."""
 _ROUTE_SIGNS = {
     "@": "a second address inside the local part",
@@ -30,7 +30,7 @@ _HOST = re.compile(r"[^.]+(?:\.[^.]+)*\.(?:[^.]*[^.\d][^.]*)\.?|\d+(?:\.\d+){3}"
 
 def hidden_destination(local: str, ours: Set[str], *, srs: bool, verp: bool) -> str:
     """Say where a local part would lead besides the mailbox of that name; nothing for an ordinary one."""
-    return _route(local, ours, srs, verp) if _MAY_BE_MORE.search(local) else ""
+    return _route(local, ours, srs, verp) if MAY_LEAD_ELSEWHERE.search(local) else ""
 
 
 def carries_address(local: str, ours: Set[str]) -> bool:
