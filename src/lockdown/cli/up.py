@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,9 +105,19 @@ def _announce(loaded: Loaded, as_json: bool) -> None:
     config = f" --config {loaded.files[0]}" if loaded.files else ""
     goes_to = " then ".join(upstreams(settings.gateway))
     _say(as_json, "route", f"mail     for {', '.join(settings.site.domains) or 'nobody'} goes to {goes_to}")
-    _say(as_json, "try", f"try      lockdown send{config} --to postmaster@{domain}")
-    _say(as_json, "try", f"         lockdown trace{config} postmaster@{domain}     lockdown doctor{config}")
+    lockdown = _as_typed()
+    _say(as_json, "try", f"try      {lockdown} send{config} --to postmaster@{domain}")
+    _say(as_json, "try", f"         {lockdown} trace{config} postmaster@{domain}")
+    _say(as_json, "try", f"         {lockdown} doctor{config}")
     _say(as_json, "ready", paint("ready", fg="green", bold=True) if not as_json else "ready")
+
+
+def _as_typed() -> str:
+    """How this command is called from here: by its name where the shell finds it, else by its place."""
+    if shutil.which("lockdown"):
+        return "lockdown"
+    beside = Path(sys.executable).with_name("lockdown")
+    return os.path.relpath(beside) if beside.exists() else f"{sys.executable} -m lockdown"
 
 
 def _say(as_json: bool, event: str, line: str) -> None:
