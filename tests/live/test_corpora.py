@@ -8,7 +8,7 @@ import pytest
 
 from tests.rig.corpora import Specimen, message_sets, sample, spam_and_ham, why_no_corpora, without_forged_fields
 from tests.rig.gateway import GatewayProcess
-from tests.rig.messages import only_fields_were_put_before, stuffed
+from tests.rig.messages import only_fields_were_put_before, only_our_fields_were_put_before, stuffed
 from tests.rig.postfix import RealPostfix, why_postfix_cannot_run
 from tests.rig.sandbox import sandbox
 from tests.rig.scene import Scene
@@ -43,6 +43,7 @@ def _odd_ones() -> list[Specimen]:
         "a line of 60,000 octets": head + b"\r\n" + b"x" * 60_000 + b"\r\n",
         "a line of 900,000 octets": head + b"\r\n" + b"y" * 900_000 + b"\r\n",
         "spaces at the ends of lines": head + b"\r\nab  \r\n\t\r\n \r\n",
+        "begins with white space": b" this is\r\n\tno field\r\n\r\nbody\r\n",
         "no header at all": b"just words\r\nand more words\r\n\r\nand a body\r\n",
         "a forged verdict": b"X-Spam-Status: No\r\nX-SPAM-FLAG : NO\r\n" + head + b"\r\nhello\r\n",
         "a forged and folded field": head + b"X-Lockdown-Id: 1\r\n\tfolded\r\n twice\r\nTo: x\r\n\r\nhello\r\n",
@@ -77,7 +78,7 @@ def _send_all(port: int, specimens: Sequence[Specimen], to: str = "bob@example.o
 
 def _assert_unchanged(specimen: Specimen, arrived: bytes) -> None:
     wanted = without_forged_fields(specimen.content, AUTHSERV_ID)
-    assert only_fields_were_put_before(arrived, wanted), (specimen.name, arrived[:1500], wanted[:1000])
+    assert only_our_fields_were_put_before(arrived, wanted), (specimen.name, arrived[:1500], wanted[:1000])
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +128,7 @@ def _assert_the_others_are_held_unchanged(
     assert len(held) - held_before == len(others)
     for specimen in others:
         wanted = without_forged_fields(specimen.content, AUTHSERV_ID)
-        assert any(only_fields_were_put_before(content, wanted) for content in held), specimen.name
+        assert any(only_our_fields_were_put_before(content, wanted, marked=True) for content in held), specimen.name
 
 
 # Postfix, left to itself, drops, folds and mends; here it is only to show what it was given.
@@ -141,8 +142,7 @@ _UNTOUCHED = {
 @pytest.mark.skipif(bool(why_postfix_cannot_run()), reason=why_postfix_cannot_run() or "Postfix runs")
 def test_real_messages_look_in_a_postfix_mailbox_as_if_sent_without_us() -> None:
     """The same messages once straight to Postfix and once through the gateway: its mailbox shows no difference."""
-    # A first line that begins with white space continues whichever field is put before it: not the same for both.
-    specimens = [one for one in sample() + message_sets() + spam_and_ham(100) if one.content[:1] not in (b" ", b"\t")]
+    specimens = sample() + message_sets() + spam_and_ham(100)
     with sandbox("corpora-postfix") as box, RealPostfix(box, settings=_UNTOUCHED) as postfix:
         with GatewayProcess(box / "gate", _OPEN_GATES, upstream=postfix.url) as gateway:
             passed = _send_all(gateway.port, specimens, to="carol@example.org")

@@ -59,7 +59,6 @@ LIES: dict[str, tuple[Deed, ...]] = {
     "a code that does not exist": (Say(b"999 beyond\r\n"),),
     "1xx": (Say(b"150 About to open\r\n"),),
     "two codes in one reply": (Say(b"250-2.0.0 yes\r\n550 5.0.0 no\r\n"),),
-    "a bare newline in its reply": (Say(b"250 2.0.0 ok\n250 2.0.0 ok\r\n"),),
     "endless reply": (Endless(),),
     "endless line": (Endless(b"2" * 1000),),
     "farewell": (Say(b"421 4.3.2 going down\r\n"), Drop()),
@@ -237,6 +236,24 @@ def test_a_kept_connection_that_has_died_costs_nobody_a_letter(scene: Scene, far
     assert scene.attempt(first).code == 250
     assert scene.attempt(second).code == 250
     assert (scene.copies(first), scene.copies(second)) == (1, 1)
+
+
+def test_a_second_reply_to_one_dot_is_not_taken_for_the_answer_of_the_next_letter(scene: Scene) -> None:
+    first, second = plain_letter(), plain_letter()
+    scene.upstream.on("dot", Say(b"250 2.0.0 taken\r\n250 2.0.0 and again\r\n"))
+    scene.upstream.on("dot", Say(b"554 5.7.1 not this one\r\n"))
+    assert scene.attempt(first).code in (250, 451), "whoever answers twice may be disbelieved"
+    assert scene.attempt(second).code == 554
+    assert (scene.copies(first), scene.copies(second)) == (1, 0)
+
+
+def test_a_second_reply_to_one_recipient_is_not_taken_for_the_answer_of_the_next(scene: Scene) -> None:
+    scene.upstream.on("RCPT", Say(b"250 2.1.5 OK\r\n250 2.1.5 OK\r\n"))
+    scene.upstream.on("RCPT", Say(b"550 5.1.1 nobody\r\n"), times=2)
+    with scene.client() as wire:
+        assert wire.ask("MAIL FROM:<a@sender.example>").code == 250
+        assert wire.ask("RCPT TO:<bob@example.org>").code in (250, 450, 451)
+        assert wire.ask("RCPT TO:<nobody@example.org>").code in (450, 451, 550)
 
 
 def test_r7_a_421_in_the_middle_is_451_for_the_client_and_the_next_transaction_gets_through(scene: Scene) -> None:

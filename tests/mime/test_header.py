@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lockdown.mime.header import HeaderBlock, count_hops, header_block, strip_forged, without_comments
+from lockdown.mime.header import HeaderBlock, count_hops, header_block, header_end, strip_forged, without_comments
 
 LIMIT = 1000
 OURS = b"mx.example.org"
@@ -203,3 +203,10 @@ def test_any_octets_have_a_header_block_within_them(content: bytes, limit: int) 
     end, body = header_block(content, limit)
     assert 0 <= end <= body <= len(content)
     assert content[end:body] in (b"", b"\r\n")
+
+
+@settings(max_examples=300)
+@given(HEADERS, st.integers(0, 60))
+def test_the_end_is_the_same_whether_the_body_is_asked_for_or_not(content: bytes, limit: int) -> None:
+    for octets in (content, content + b"\r\n\r\nbody", b"\r\n" + content + b"\r\n\r\n"):
+        assert header_end(octets, limit) == header_block(octets, limit).end

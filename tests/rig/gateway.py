@@ -48,7 +48,7 @@ class GatewayProcess:
         self._folder = folder
         self.state = folder / "state"
         self.port = free_port()
-        own = {
+        own: Settings = {
             "gateway": {
                 "listen": [f"{LOOPBACK}:{self.port}"], "upstream": upstream, "workers": workers,
                 "hostname": "gate.example.org",

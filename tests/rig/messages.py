@@ -87,12 +87,31 @@ def looping_letter(hops: int = 60, **envelope: str | tuple[str, ...]) -> Letter:
 _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*")
 
 
-def only_fields_were_put_before(arrived: bytes, sent: bytes) -> bool:
-    """Whether `arrived` is `sent`, byte for byte, behind zero or more whole header fields."""
+def fields_put_before(arrived: bytes, sent: bytes) -> list[str] | None:
+    """The names of the header fields on top of `sent`; None if `arrived` is not `sent`, byte for byte, behind fields.
+
+    A message that begins with no field would continue the last of them; there an empty line may end the header.
+    """
     if not arrived.endswith(sent):
-        return False
+        return None
     before = arrived[: len(arrived) - len(sent)]
-    return "".join(match[0].decode("latin-1") for match in _FIELD.finditer(before)) == before.decode("latin-1")
+    if not _FIELD.match(sent):
+        before = re.sub(rb"\r\n\r\n\Z", b"\r\n", before)
+    fields = [match[0] for match in _FIELD.finditer(before)]
+    if b"".join(fields) != before:
+        return None
+    return [field.partition(b":")[0].strip().decode("ascii").lower() for field in fields]
+
+
+def only_fields_were_put_before(arrived: bytes, sent: bytes) -> bool:
+    """Whether `arrived` is `sent`, byte for byte, behind zero or more whole header fields, whoever put them there."""
+    return fields_put_before(arrived, sent) is not None
+
+
+def only_our_fields_were_put_before(arrived: bytes, sent: bytes, *, marked: bool = False) -> bool:
+    """The same, straight from the gateway: one Received, our id, and our mark on a message that is held."""
+    ours = ["received", "x-lockdown-id", *(["x-lockdown-scan"] if marked else [])]
+    return fields_put_before(arrived, sent) == ours
 
 
 def ids_in(content: bytes) -> tuple[str, ...]:

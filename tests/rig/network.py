@@ -41,7 +41,7 @@ def _random(count: int) -> bytes:
         return source.read(count)
 
 
-def eventually(ask: Callable[[], _Answer], what: str, seconds: float = 20.0) -> _Answer:
+def eventually(ask: Callable[[], _Answer | None], what: str, seconds: float = 20.0) -> _Answer:
     """Ask until the answer is true; the answer."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

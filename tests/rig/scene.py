@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tests.rig.gateway import GatewayProcess, Settings
-from tests.rig.messages import Letter, only_fields_were_put_before
+from tests.rig.messages import Letter, only_our_fields_were_put_before
 from tests.rig.sandbox import sandbox
 from tests.rig.sender import Answer, Outcome, Sender, Wire
 from tests.rig.upstream import Accepted, FakeUpstream
@@ -54,7 +54,7 @@ class Scene:
     def arrived(self, letter: Letter) -> Accepted:
         """The one accepted copy; it is whole and unchanged behind our own fields."""
         (only,) = [message for message in self.upstream.accepted if letter.id.encode() in message.content]
-        assert only_fields_were_put_before(only.content, letter.content)
+        assert only_our_fields_were_put_before(only.content, letter.content)
         return only
 
     def body_seen(self, letter: Letter) -> bool:

@@ -432,11 +432,13 @@ class _Session:
         line, _, self.waiting = self.waiting.partition(b"\r\n")
         return line
 
-    def _read_proxy_header(self) -> tuple[str, int]:
-        """PROXY protocol version 2: a signature, version, family, length, addresses."""
+    def _read_proxy_header(self) -> tuple[str, int] | None:
+        """PROXY protocol version 2: a signature, version, family, length, addresses. None: LOCAL, for nobody."""
         head = self._exactly(16)
         assert head[:12] == b"\r\n\r\n\x00\r\nQUIT\n", head
         rest = self._exactly(struct.unpack("!H", head[14:16])[0])
+        if head[12] == 0x20:
+            return None
         assert (head[12], head[13]) == (0x21, 0x11), "PROXY, TCP over IPv4"
         return socket.inet_ntoa(rest[:4]), struct.unpack("!H", rest[8:10])[0]
 

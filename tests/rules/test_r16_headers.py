@@ -40,6 +40,14 @@ def test_r16_several_recipients_are_not_told_of_each_other(both: Scene) -> None:
     assert b"carol@" not in added
 
 
+def test_r16_a_message_that_begins_with_white_space_cannot_write_into_our_own_fields(both: Scene) -> None:
+    letter = plain_letter(recipients=("bob@example.org",))
+    letter = replace(letter, content=b" forged=pass\r\n" + letter.content)
+    assert both.attempt(letter).code == 250
+    arrived = both.arrived(letter).content
+    assert b"forged=pass" not in arrived.partition(b"\r\n\r\n")[0]
+
+
 @pytest.mark.parametrize(
     "forged",
     [

@@ -167,6 +167,15 @@ def test_nothing_is_offered_before_hello_nor_after_a_plain_one() -> None:
     assert session.extensions.names == frozenset()
 
 
+def test_a_plain_answer_to_hello_takes_back_what_was_offered() -> None:
+    session = greeted()
+    session.hello("gw.example")
+    answers(session, EHLO_REPLY)
+    session.helo("gw.example")
+    assert answers(session, b"250 mx\r\n") == [("HELO", 250)]
+    assert session.extensions.names == frozenset()
+
+
 def test_a_size_without_a_number_is_offered_without_a_limit() -> None:
     assert parse_extensions(["SIZE"]).size == 0
     assert parse_extensions(["SIZE many"]).size == 0
@@ -257,6 +266,16 @@ def test_half_a_reply_behind_starttls_is_not_taken_either() -> None:
     assert why(session, b"250 ok\r\n") == "plain text behind STARTTLS"
 
 
+def test_plain_text_behind_starttls_is_not_taken_by_a_client_that_goes_on_without_hello() -> None:
+    session = greeted()
+    session.starttls()
+    session.receive(b"220 ready\r\n250 forged\r\n")
+    session.next_event()
+    session.secured()
+    session.mail("a@b.example")
+    assert why(session, b"") == "plain text behind STARTTLS"
+
+
 def test_offers_from_before_tls_are_forgotten() -> None:
     session = greeted()
     session.hello("gw.example")
@@ -277,14 +296,20 @@ REPLIES = st.lists(
 ).map(b"".join)
 
 
-@given(REPLIES, st.lists(st.integers(0, 60), max_size=6))
-@settings(max_examples=400, deadline=None)
-def test_any_replies_are_the_same_however_they_are_cut(wire: bytes, cuts: list[int]) -> None:
-    def heard(parts: list[bytes]) -> list[tuple[str, int]]:
-        session = greeted()
-        for _ in range(3):
-            session.noop()
-        return [answer for part in parts for answer in answers(session, part)]
+@given(REPLIES, st.lists(st.integers(0, 60), max_size=6), st.booleans())
+@settings(max_examples=800, deadline=None)
+def test_any_replies_are_the_same_however_they_are_cut(wire: bytes, cuts: list[int], lmtp: bool) -> None:
+    def heard(parts: list[bytes]) -> list[object]:
+        session = greeted(lmtp=lmtp)
+        session.mail("a@b.example")
+        session.recipient("c@d.example")
+        session.data()
+        found: list[object] = []
+        for part in parts:
+            session.receive(part)
+            while (event := session.next_event()) is not NEED_DATA:
+                found.append(event)
+        return found
 
     edges = [0, *sorted(min(cut, len(wire)) for cut in cuts), len(wire)]
     assert heard([wire[a:b] for a, b in pairwise(edges)]) == heard([wire])

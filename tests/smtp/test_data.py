@@ -89,6 +89,14 @@ def test_nothing_is_delivered_after_a_flaw() -> None:
     assert reader.flaw is DataFlaw.BARE_LF
 
 
+def test_a_last_piece_that_is_clean_itself_is_not_delivered_after_a_flaw() -> None:
+    reader = DataReader(0, 1000)
+    assert reader.feed(b"a bare\nnewline\r\n") == (b"", b"")
+    assert reader.feed(b"a clean line\r\n.\r\n") == (b"", b"")
+    assert reader.ended
+    assert reader.flaw is DataFlaw.BARE_LF
+
+
 @pytest.mark.parametrize(
     "variant",
     [

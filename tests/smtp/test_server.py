@@ -26,6 +26,7 @@ from lockdown.smtp import (
     StartTls,
     Verify,
 )
+from lockdown.smtp.events import Signal
 from lockdown.smtp.server import TABLE, State
 
 from .talk import OFFERS, Host, every_byte, new_host, whole
@@ -314,9 +315,9 @@ def test_reaching_a_limit_is_no_error() -> None:
 
 def test_an_idle_session_is_small() -> None:
     session = ready()
-    owned = [session._buffer, session._at, session._recipients, session._reader]
+    owned = [session.pending_input, session._at, session._recipients, session._reader]
     assert sys.getsizeof(session) + sum(map(sys.getsizeof, owned)) < 600
-    assert not session._buffer
+    assert not session.pending_input
 
 
 def test_an_endless_line_is_not_kept() -> None:
@@ -331,9 +332,97 @@ def test_an_endless_line_is_not_kept() -> None:
 def test_a_great_many_pipelined_commands_do_not_copy_the_buffer_each_time() -> None:
     session = ready()
     session.receive(b"NOOP\r\n" * 20000)
-    buffer = session._buffer
+    buffer = session.pending_input
     session.next_event()
-    assert session._buffer is buffer
+    assert session.pending_input is buffer
+
+
+# ── the usual form of a command, and any other ──
+
+PATHS = st.sampled_from(
+    [
+        b"<a@b.example>",
+        b" <A.b+c=d@B-c--d.Example>",
+        b"  <a@b>",
+        b"<a@b_c>",
+        b"<a@" + b"x" * 61 + b">",
+        b"<a@" + b"x" * 62 + b">",
+        b"<" + b"x" * 65 + b"@b>",
+        b"<a@-b>",
+        b"<a@b-.c>",
+        b"<a@b..c>",
+        b"<a@b.>",
+        b"<a@b",
+        b"<a@b@c>",
+        b"<\xc3\xa9@b>",
+        b"<@a:b@c>",
+        b"<a@[192.0.2.1]>",
+        b"<postmaster>",
+        b"<>",
+    ]
+)
+REST = st.sampled_from(
+    [
+        b"",
+        b" ",
+        b"x",
+        b"\0",
+        b"\r",
+        b" SIZE=5",
+        b" SIZE=10000",
+        b" SIZE=10001",
+        b" SIZE=5 BODY=8BITMIME",
+        b" SIZE=5 BODY=BINARYMIME",
+        b" BODY=7BIT",
+        b" SIZE=",
+        b"\r\nNOOP",
+        b"\r\nDATA\r\nNOOP",
+        b" " + b"x" * 500,
+        b" " + b"x" * 4096,
+    ]
+)
+ARGUMENTS = {
+    b"EHLO": st.sampled_from([b" ", b" client.example", b" " + b"x" * 255, b" " + b"x" * 256, b" a b", b" \xc3\xa9"]),
+    b"MAIL": PATHS.map(lambda path: b" FROM:" + path),
+    b"RCPT": PATHS.map(lambda path: b" TO:" + path),
+    b"DATA": st.just(b""),
+    b"QUIT": st.just(b""),
+}
+ARGUMENTS[b"HELO"] = ARGUMENTS[b"EHLO"]
+
+
+@pytest.mark.parametrize("verb", ARGUMENTS)
+@pytest.mark.parametrize("state", REACH)
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_the_usual_form_of_a_command_is_told_as_any_other_form_is(
+    state: State, verb: bytes, data: st.DataObject
+) -> None:
+    line = verb + data.draw(ARGUMENTS[verb]) + data.draw(REST)
+    assert _told(REACH[state](), line) == _told(REACH[state](), verb.lower() + line[4:])
+
+
+def _told(session: ServerSession, line: bytes) -> list[object]:
+    """Everything that comes of a line whose answer is yes, and what the session is like behind it."""
+    found: list[object] = []
+    session.receive(line + b"\r\n")
+    while not isinstance(event := session.next_event(), Signal):
+        reply = GO_AHEAD if event == DataRequested() else OK
+        found += [event, session.answer(event.reply if isinstance(event, Fault) else reply), session._recipients]
+    return [*found, event, session._state, session.buffered, session.over]
+
+
+def test_a_refused_recipient_takes_no_place() -> None:
+    session = ServerSession(Limits(recipients=1))
+    session.greeted()
+    accept(session, b"HELO client.example", b"MAIL FROM:<a@b.example>")
+    for verb in (b"RCPT", b"rcpt"):
+        says(session, verb + b" TO:<bob@example.com>")
+        session.answer(Reply(550, "1.1", "No such user"))
+    accept(session, b"RCPT TO:<alice@example.com>")
+    event = says(session, b"RCPT TO:<carol@example.com>")
+    assert isinstance(event, Fault)
+    assert event.kind is FaultKind.TOO_MANY_RECIPIENTS
 
 
 # ── any bytes, cut anywhere ──

@@ -161,6 +161,25 @@ def test_another_process_with_the_dead_ones_number_does_not_make_it_live(tmp_pat
     assert outcomes(tmp_path).recall(KEY, NOW) == Lost(NOW)
 
 
+FORKS = """
+import os, sys
+from datetime import timedelta
+from pathlib import Path
+from lockdown.state.outcomes import Outcomes
+memory = Outcomes(Path(sys.argv[1]), keep=timedelta(days=5), slots=1024)
+if os.fork() == 0:
+    memory.begin(bytes(range(16)), 1_700_000_000.0)
+    os._exit(0)
+os.wait()
+print(type(memory.recall(bytes(range(16)), 1_700_000_000.0)).__name__, flush=True)
+input()
+"""
+
+
+def test_what_a_forked_child_began_is_lost_with_the_child_and_not_kept_by_its_parent(tmp_path, child):
+    assert child(FORKS, tmp_path).says() == "Lost"
+
+
 def _process_with_number(wanted: int, child) -> bool:
     for _ in range(20):
         try:

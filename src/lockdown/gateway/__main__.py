@@ -5,21 +5,29 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
 from lockdown.config import read_settings
 from lockdown.gateway.worker import run_worker
+from lockdown.model.errors import OperatorError
 
 
 def main() -> int:
     """Serve until SIGTERM."""
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    # When a whole group is told to reload, it is the master who does.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     task = json.loads(sys.argv[1])
     settings = read_settings([("the master's settings", _told())]).settings
-    return run_worker(
-        settings, Path(task["state"]), task["number"], task["workers"], task["descriptors"], task["ready"]
-    )
+    try:
+        return run_worker(
+            settings, Path(task["state"]), task["number"], task["workers"], task["descriptors"], task["ready"]
+        )
+    except OperatorError as error:
+        print(f"gateway: {error}", file=sys.stderr, flush=True)
+        return 1
 
 
 def _told() -> str:

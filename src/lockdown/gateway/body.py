@@ -6,14 +6,15 @@ Fails as: OSError when the spool's file system is full or broken; the conversati
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 import os
 import tempfile
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 _READ_BYTES = 256 * 1024
+_NOTHING = sha256()
 
 
 class Memory:
@@ -28,28 +29,35 @@ class Memory:
 class Body:
     """One message being received. Add chunks, then read it as often as needed; `close` gives the file back."""
 
-    __slots__ = ("_chunks", "_directory", "_file", "_hash", "_memory", "_memory_limit", "size")
+    __slots__ = ("_chunks", "_digest", "_directory", "_file", "_hash", "_memory", "_memory_limit", "size")
 
     def __init__(self, directory: Path, memory_limit: int, memory: Memory) -> None:
         self._chunks: list[bytes] = []
         self._directory = directory
         self._file: int | None = None
-        self._hash = hashlib.sha256()
+        self._hash = _NOTHING
+        self._digest: bytes | None = None
         self._memory_limit, self._memory = memory_limit, memory
         self.size = 0
         """Octets in wire form."""
 
     def add(self, chunk: bytes) -> None:
         """Keep one more piece."""
-        self._hash.update(chunk)
-        self.size += len(chunk)
+        # Measured hot path: most messages are one chunk, and its hash is made with it.
+        length = len(chunk)
+        if self.size:
+            self._hash.update(chunk)
+            self._digest = None
+        else:
+            self._hash = sha256(chunk)
+        self.size = size = self.size + length
         if self._file is not None:
             _write_all(self._file, chunk)
             return
         self._chunks.append(chunk)
         memory = self._memory
-        memory.used += len(chunk)
-        if self.size > self._memory_limit or memory.used > memory.limit:
+        memory.used = used = memory.used + length
+        if size > self._memory_limit or used > memory.limit:
             self._spill()
 
     def _spill(self) -> None:
@@ -62,19 +70,24 @@ class Body:
         self._forget_chunks()
 
     def digest(self) -> bytes:
-        """SHA-256 of what has been received."""
-        return self._hash.digest()
+        """SHA-256 of what has been received; made once for all who ask at the end."""
+        digest = self._digest
+        if digest is None:
+            digest = self._digest = self._hash.digest()
+        return digest
 
     def start(self, length: int) -> bytes:
         """The first octets, at least `length` of them where there are so many."""
+        chunks = self._chunks
+        if len(chunks) == 1:
+            return chunks[0]
         if self._file is not None:
             return os.pread(self._file, length, 0)
-        if not self._chunks:
+        if not chunks:
             return b""
-        if len(self._chunks) == 1 or len(self._chunks[0]) >= length:
-            return self._chunks[0]
-        self._chunks[:] = [b"".join(self._chunks)]
-        return self._chunks[0]
+        if len(chunks[0]) < length:
+            chunks[:] = [b"".join(chunks)]
+        return chunks[0]
 
     def whole(self) -> bytes | mmap.mmap:
         """All of it for a scan: the octets where they are in memory, a read-only map of the file where not."""
@@ -84,11 +97,16 @@ class Body:
 
     def pieces(self, offset: int = 0) -> Iterator[bytes]:
         """The content from `offset` on, piece by piece, with bounded memory."""
-        if self._file is not None:
-            while piece := os.pread(self._file, _READ_BYTES, offset):
-                offset += len(piece)
-                yield piece
-            return
+        if self._file is None and not offset:
+            return iter(self._chunks)
+        return self._pieces_of_file(self._file, offset) if self._file is not None else self._pieces_behind(offset)
+
+    def _pieces_of_file(self, file: int, offset: int) -> Iterator[bytes]:
+        while piece := os.pread(file, _READ_BYTES, offset):
+            offset += len(piece)
+            yield piece
+
+    def _pieces_behind(self, offset: int) -> Iterator[bytes]:
         for chunk in self._chunks:
             if offset < len(chunk):
                 yield chunk[offset:] if offset else chunk
@@ -101,13 +119,15 @@ class Body:
 
     def close(self) -> None:
         """Give memory and file back."""
-        self._forget_chunks()
+        if self._chunks:
+            self._forget_chunks()
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
     def _forget_chunks(self) -> None:
-        self._memory.used -= sum(map(len, self._chunks))
+        # They are all of it: it spills whole, and what comes afterwards is kept in the file alone.
+        self._memory.used -= self.size
         self._chunks.clear()
 
 

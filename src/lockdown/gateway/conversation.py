@@ -15,7 +15,7 @@ from lockdown.gateway.errand import run_errand
 from lockdown.gateway.transaction import Transaction, refusal
 from lockdown.gateway.upstream import Stranger
 from lockdown.model.mail import Announced, Client
-from lockdown.model.verdict import Kind
+from lockdown.model.verdict import ACCEPT, Kind
 from lockdown.smtp.events import (
     DataChunk,
     DataEnd,
@@ -54,7 +54,10 @@ TOO_MANY_COMMANDS = Reply(421, "7.0", "Too many commands without a message")
 TOO_SLOW = Reply(421, "4.2", "Too slow; closing")
 # What a client may send ahead while an answer is being found; then its TCP window closes (rule R20).
 _READ_AHEAD_BYTES = 64 * 1024
+_ANSWERS_BYTES = 16 * 1024
 _NEVER = float("inf")
+# Looked up once: a member of an Enum class costs a third of a microsecond each time.
+_DEFER = Kind.DEFER
 # Someone who has just come or has just spoken is about to go on: cutting him off then would cost him a retry.
 _IDLE_SECONDS = 2.0
 
@@ -69,6 +72,7 @@ class Conversation:
     """What is said on one connection, from the greeting to QUIT."""
 
     __slots__ = (
+        "_advancing",
         "_busy",
         "_channel",
         "_commands",
@@ -99,7 +103,7 @@ class Conversation:
         self._stranger: Stranger | None = None
         self._transaction: Transaction | None = None
         self._unheard: bytes | None = None
-        self._busy = self._gone = self._draining = self._refused = self._line_begun = False
+        self._advancing = self._busy = self._gone = self._draining = self._refused = self._line_begun = False
         self._errors = self._commands = 0
 
     # ── from the connection ──
@@ -108,7 +112,7 @@ class Conversation:
         """The first word is ours: 220, or why not (421 for load and limits, 554 for blocks; rule R7)."""
         worker = self._worker
         verdict = pipeline.judge(pipeline.AT_CONNECT, self.client, worker.settings)
-        if verdict.kind >= Kind.DEFER:
+        if verdict is not ACCEPT and verdict.kind >= _DEFER:
             reply = refusal(verdict)
             worker.recorder.turned_away(self.client, verdict, reply)
             self._turn_away(reply)
@@ -146,6 +150,11 @@ class Conversation:
             self._advance()
         elif self.session.buffered > _READ_AHEAD_BYTES:
             self._channel.hold_back()
+
+    def heard(self) -> None:
+        """The client has read our answers: what it sent meanwhile may be answered."""
+        if not self._busy and not self._refused and self.session.pending_input:
+            self._advance()
 
     def gone(self) -> None:
         """The connection is closed. What has gone upstream goes on; what has not is forgotten (rule R9)."""
@@ -208,18 +217,29 @@ class Conversation:
                 self._channel.deadline = _NEVER
                 if out:
                     self._channel.transport.write(out)
+                    out = b""
+                self._advancing = True
                 run_errand(self._answer_later(answer, kind))
-                return
+                self._advancing = False
+                if self._busy or self._refused or not session.pending_input:
+                    return
+                continue  # answered without waiting: calling ourselves for each of these would use up the stack
             out = out + answer if out else answer
-            if session.over or not session.pending_input:
+            if not session.pending_input:
                 break
+            if len(out) > _ANSWERS_BYTES:
+                # Thousands of commands in one segment: joining their answers on and on would copy them on and on.
+                self._channel.transport.write(out)
+                self._channel.deadline, out = self._worker.idle_until, b""
+                if self._channel.is_clogged:
+                    return  # it does not read what we say; `heard` goes on
         if out:
             self._channel.transport.write(out)
             self._channel.deadline = self._worker.idle_until
             self._line_begun = False
             if session.over:
                 self._close()
-            elif session.awaits_handshake:
+            elif session.deaf and session.awaits_handshake:
                 self._busy = True
                 self._worker.start_task(self._secure())
         elif not self._line_begun and not session.is_receiving_body:
@@ -258,6 +278,8 @@ class Conversation:
             return
         self._channel.deadline = self._worker.idle_until
         self._line_begun = False
+        if self._advancing:
+            return
         if self.session.pending_input:
             self._advance()
         self._channel.caught_up()
@@ -290,7 +312,7 @@ class Conversation:
         transaction = Transaction(
             worker, self.client, self._stranger or self._make_stranger(), event, self.session.is_secure
         )
-        if verdict.kind >= Kind.DEFER:
+        if verdict is not ACCEPT and verdict.kind >= _DEFER:
             transaction.refuse(verdict)
             worker.counts.put_off(self.client)
             return refusal(verdict)

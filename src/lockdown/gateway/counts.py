@@ -9,7 +9,6 @@ Fails as: never, and it never waits.
 from __future__ import annotations
 
 import time
-from bisect import insort
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -19,41 +18,42 @@ from pathlib import Path
 from lockdown.config import Settings
 from lockdown.model.mail import Block, Client, Repetition
 from lockdown.model.networks import networks
+from lockdown.smtp.address import Address
 from lockdown.state.tally import Gauge, PairTally, Tally
 
 LOOK_SECONDS = 0.2
+_TURNS = 25
+"""Clients that are connected and silent are looked at in turns, each after so many looks: there may be thousands."""
+_KNOWN_FOR = timedelta(days=7)
+_NOTHING = Repetition(0, 0)
 
 
 class Blocks:
     """The blocks in force, asked at each connection: a look-up for each prefix length in use, not for each block."""
 
     def __init__(self) -> None:
-        self._by_length: dict[tuple[int, int], dict[int, Block]] = {}
-        self._lengths: list[tuple[int, int]] = []
+        # One object, replaced as a whole: the store is read in another thread.
+        self._by_length: tuple[tuple[int, int, dict[int, Block]], ...] = ()
 
     def replace(self, blocks: Iterable[Block]) -> None:
         """The store has changed."""
         found: dict[tuple[int, int], dict[int, Block]] = {}
-        lengths: list[tuple[int, int]] = []
         for block in blocks:
             network = ip_network(block.network, strict=False)
-            shape = (network.version, network.prefixlen)
-            if shape not in found:
-                insort(lengths, shape)
-            found.setdefault(shape, {})[int(network.network_address)] = block
-        self._by_length, self._lengths = found, lengths
+            found.setdefault((network.version, network.prefixlen), {})[int(network.network_address)] = block
+        self._by_length = tuple((*shape, found[shape]) for shape in sorted(found))
 
     def of(self, address: str) -> Block | None:
         """The block that this address lies in, if one is in force now."""
-        if not self._lengths:
+        if not self._by_length:
             return None
         asked = ip_address(address)
         number, bits = int(asked), asked.max_prefixlen
-        for version, length in self._lengths:
+        for version, length, blocks in self._by_length:
             if version != asked.version:
                 continue
             start = number >> (bits - length) << (bits - length)
-            block = self._by_length[version, length].get(start)
+            block = blocks.get(start)
             if block is not None and (block.until is None or block.until > datetime.now(UTC)):
                 return block
         return None
@@ -73,54 +73,61 @@ def plain_address(address: str) -> str:
     return str(mapped or found)
 
 
+# What follows is asked several times for each message, so it keeps sums that need no work to be read; `_new` makes a
+# named tuple without the call in between that its class would cost.
+_new = tuple.__new__
+
+
 class _Count:
     """A sliding count of one thing for one key: what all had at the last look, and what has come here since."""
 
-    __slots__ = ("_key", "_tally", "base", "since")
+    __slots__ = ("_key", "_looked", "_tally", "total")
 
     def __init__(self, tally: Tally, key: str) -> None:
         self._tally, self._key = tally, key
-        self.base = tally.total(key, time.time())
-        self.since = 0
+        self.total = self._looked = tally.total(key, time.time())
 
     def pour(self, now: float) -> bool:
         """Into the shared tally; whether anything had come."""
-        had, self.since = self.since, 0
+        had = self.total - self._looked
         if had:
             self._tally.add(self._key, had, now)
-        self.base = self._tally.total(self._key, now)
+        self.total = self._looked = self._tally.total(self._key, now)
         return had > 0
+
+    @property
+    def rests(self) -> bool:
+        """Nothing has come since the last look."""
+        return self.total == self._looked
 
 
 class _Volume:
     """The same for messages and their octets."""
 
-    __slots__ = ("_key", "_tally", "base", "messages", "size_bytes")
+    __slots__ = ("_key", "_looked", "_tally", "total")
 
     def __init__(self, tally: PairTally, key: str) -> None:
         self._tally, self._key = tally, key
-        self.base = tally.total(key, time.time())
-        self.messages = self.size_bytes = 0
+        self.total = self._looked = Repetition(*tally.total(key, time.time()))
 
-    def add(self, size_bytes: int) -> Repetition:
-        """One more message; the sum."""
-        self.messages += 1
-        self.size_bytes += size_bytes
-        return self.total()
-
-    def total(self) -> Repetition:
-        """What has come within the window."""
-        messages, size_bytes = self.base
-        return Repetition(messages + self.messages, size_bytes + self.size_bytes)
+    def add(self, messages: int, size_bytes: int) -> Repetition:
+        """So many more; the sum."""
+        before, before_bytes = self.total
+        self.total = total = _new(Repetition, (before + messages, before_bytes + size_bytes))
+        return total
 
     def pour(self, now: float) -> bool:
         """Into the shared tally; whether anything had come."""
-        had = self.messages
+        had = self.total.messages - self._looked.messages
         if had:
-            self._tally.add(self._key, had, self.size_bytes, now)
-        self.messages = self.size_bytes = 0
-        self.base = self._tally.total(self._key, now)
+            self._tally.add(self._key, had, self.total.size_bytes - self._looked.size_bytes, now)
+        self.total = self._looked = Repetition(*self._tally.total(self._key, now))
         return had > 0
+
+    @property
+    def rests(self) -> bool:
+        """Nothing has come since the last look."""
+        return self.total is self._looked
 
 
 class _Open:
@@ -135,11 +142,19 @@ class _Open:
 
     def pour(self, now: float) -> bool:
         """Into the shared gauge; whether any is open here."""
-        if self.here != self._told:
-            self._gauge.add(self._key, self.here - self._told)
-            self._told = self.here
+        self.tell(self.here)
         self.elsewhere = self._gauge.total(self._key) - self.here
         return self.here > 0
+
+    def tell(self, number: int) -> None:
+        """So many; the number itself and not the change, since a predecessor may have written it too."""
+        self._gauge.put(self._key, number)
+        self._told = number
+
+    @property
+    def rests(self) -> bool:
+        """Some are open here, and all have been told of."""
+        return self.here == self._told > 0
 
 
 class _Network:
@@ -154,6 +169,11 @@ class _Network:
     def pour(self, now: float) -> bool:
         """Everything; whether it is still in use."""
         return self.open.pour(now) | self.sent.pour(now)
+
+    @property
+    def rests(self) -> bool:
+        """It is connected and silent."""
+        return self.open.rests and self.sent.rests
 
 
 class _Host:
@@ -174,9 +194,14 @@ class _Host:
         """Everything; whether it is still in use."""
         return self.open.pour(now) | self.connects.pour(now) | self.recipients.pour(now) | self.refused.pour(now)
 
+    @property
+    def rests(self) -> bool:
+        """It is connected and silent."""
+        return self.open.rests and self.connects.rests and self.recipients.rests and self.refused.rests
+
 
 class Counts:
-    """The counts of one worker."""
+    """The counts of one worker. A host is kept while a connection of it is open, so for those it is there."""
 
     def __init__(self, settings: Settings, directory: Path, worker: int, workers: int) -> None:
         monitoring, window = settings.monitoring, settings.attachments.window
@@ -191,9 +216,13 @@ class Counts:
         self.networks = PairTally(directory, "networks", worker=worker, workers=workers, window=window)
         self.mailboxes = PairTally(directory, "mailboxes", worker=worker, workers=workers, window=window)
         self.trusted = networks(settings.gateway.trusted_networks)
+        self._known = tally("known", _KNOWN_FOR)
+        self.good: set[str] = set()
+        """Prefixes that have sent accepted mail since the last look; emptied, never replaced."""
         self.blocks = Blocks()
         self.frozen = False
         """While draining, our successor counts in the same files; we no longer touch them."""
+        self._turn = 0
         self._hosts: dict[str, _Host] = {}
         self._networks: dict[str, _Network] = {}
         self._mailboxes: dict[str, _Volume] = {}
@@ -214,65 +243,87 @@ class Counts:
     def connected(self, peer: str) -> Client:
         """A client has come: count it, and say what is known of it."""
         address = plain_address(peer)
-        host = self._host(address)
-        network = host.network
-        host.open.here += 1
-        network.open.here += 1
-        host.connects.since += 1
-        return Client(
-            address,
-            host.prefix,
-            host.trusted,
-            host.open.here + host.open.elsewhere,
-            network.open.here + network.open.elsewhere,
-            host.connects.base + host.connects.since,
-            self.blocks.of(address),
+        host = self._hosts.get(address) or self._host(address)
+        own, near, connects = host.open, host.network.open, host.connects
+        own.here = here = own.here + 1
+        near.here = beside = near.here + 1
+        connects.total = total = connects.total + 1
+        block = self.blocks.of(address)
+        return _new(
+            Client,
+            (address, host.prefix, host.trusted, here + own.elsewhere, beside + near.elsewhere, total, block),
         )
 
     def disconnected(self, client: Client) -> None:
         """It has left."""
-        host = self._host(client.address)
+        host = self._hosts[client.address]
         host.open.here -= 1
         host.network.open.here -= 1
 
     def asked(self, client: Client) -> tuple[int, int]:
         """One more RCPT; how many this client has asked for, and how many were refused."""
-        host = self._host(client.address)
-        asked, refused = host.recipients, host.refused
-        asked.since += 1
-        return asked.base + asked.since, refused.base + refused.since
+        host = self._hosts[client.address]
+        asked = host.recipients
+        asked.total = total = asked.total + 1
+        return total, host.refused.total
 
     def refused(self, client: Client) -> None:
-        """One of its recipients was refused for good."""
-        self._host(client.address).refused.since += 1
+        """One of its recipients was refused for good; it may have left meanwhile."""
+        self._host(client.address).refused.total += 1
 
     def from_network(self, client: Client) -> Repetition:
         """What has come from the client's network within the window."""
-        return self._host(client.address).network.sent.total()
+        return self._hosts[client.address].network.sent.total
+
+    def is_known(self, client: Client) -> bool:
+        """Whether good mail has come from its network lately."""
+        return client.prefix in self.good or self._known.total(client.prefix, time.time()) > 0
 
     def put_off(self, client: Client) -> None:
         """A MAIL was refused: who does not heed a 4xx comes nearer to the 5xx (rule R21)."""
-        self._host(client.address).network.sent.messages += 1
+        self._hosts[client.address].network.sent.add(1, 0)
 
-    def message(self, client: Client, recipients: Iterable[str], size_bytes: int) -> tuple[Repetition, Repetition]:
+    def message(self, client: Client, recipients: Iterable[Address], size_bytes: int) -> tuple[Repetition, Repetition]:
         """One more message: what has come from its network, and to the one of its recipients that has had most."""
-        most: Repetition | None = None
-        for recipient in recipients:
-            mailbox = self._mailboxes.get(recipient)
-            if mailbox is None:
-                mailbox = self._mailboxes[recipient] = _Volume(self.mailboxes, recipient)
-            received = mailbox.add(size_bytes)
-            if most is None or received.size_bytes > most.size_bytes:
+        most, mailboxes = _NOTHING, self._mailboxes
+        for local, domain, _, _, _ in recipients:
+            mailbox = f"{local}@{domain}".lower()
+            received = (mailboxes.get(mailbox) or self._mailbox(mailbox)).add(1, size_bytes)
+            if most is _NOTHING or received.size_bytes > most.size_bytes:
                 most = received
-        return self._host(client.address).network.sent.add(size_bytes), most or Repetition(0, 0)
+        return self._hosts[client.address].network.sent.add(1, size_bytes), most
+
+    def _mailbox(self, mailbox: str) -> _Volume:
+        self._mailboxes[mailbox] = new = _Volume(self.mailboxes, mailbox)
+        return new
+
+    def freeze(self) -> None:
+        """A last look. Our connections leave the count with us: our successor's are told of under the same number."""
+        self.look()
+        self.frozen = True
+        for host in self._hosts.values():
+            host.open.tell(0)
+            host.network.open.tell(0)
 
     def look(self) -> None:
         """Pour out what has come here, and look at what the others have; let go of what is no longer in use."""
         if self.frozen:
             return
-        now = time.time()
-        self._hosts = {key: host for key, host in self._hosts.items() if host.pour(now)}
+        now, turn = time.time(), self._turn
+        self._turn = (turn + 1) % _TURNS
+        self._hosts = {
+            key: host
+            for number, (key, host) in enumerate(self._hosts.items())
+            if (number % _TURNS != turn and host.rests) or host.pour(now)
+        }
         kept = {host.prefix for host in self._hosts.values()}
         # A host that stays holds its network: both must remain the same object.
-        self._networks = {key: one for key, one in self._networks.items() if one.pour(now) or key in kept}
+        self._networks = {
+            key: one
+            for number, (key, one) in enumerate(self._networks.items())
+            if (number % _TURNS != turn and one.rests) or one.pour(now) or key in kept
+        }
         self._mailboxes = {key: one for key, one in self._mailboxes.items() if one.pour(now)}
+        for prefix in self.good:
+            self._known.add(prefix, 1, now)
+        self.good.clear()

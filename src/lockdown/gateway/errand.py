@@ -41,6 +41,8 @@ def run_errand(coroutine: Coroutine[Any, None, None]) -> None:
             return
         if type(awaited) is Pause:
             awaited.resume = step
+        elif awaited is None:  # a bare yield, as in `asyncio.sleep(0)`: only its turn is given up
+            asyncio.get_running_loop().call_soon(step)
         else:
             awaited._asyncio_future_blocking = False  # what Task.__step does with a future that it is given
             awaited.add_done_callback(step)

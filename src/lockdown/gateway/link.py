@@ -119,6 +119,11 @@ class Link(asyncio.Protocol):
         """Why it is closed, to be raised."""
         return LinkLost(self.why, stale=self.reused)
 
+    @property
+    def answers_so_far(self) -> list[Reply]:
+        """Those of an `ask` that has failed; none where nonsense stood among them."""
+        return [] if self.session.broken else self._replies
+
     async def ask(self, question: bytes, count: int, timeout: float) -> list[Reply]:
         """Send and await `count` replies; fewer only when the upstream said 421. LinkLost otherwise."""
         if self.closed:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import logging
 import ssl
 import termios
 from typing import TYPE_CHECKING, cast
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from lockdown.gateway.worker import Worker
 
 
+log = logging.getLogger("lockdown.gateway")
+
 # A client that does not take our last words is not waited for any longer.
 _FAREWELL_SECONDS = 10.0
 
@@ -24,12 +27,12 @@ _FAREWELL_SECONDS = 10.0
 class Connection(asyncio.Protocol):
     """A client. `deadline` is on the loop's clock and is looked at once a second by the worker."""
 
-    __slots__ = ("_clogged", "_closing", "_conversation", "_paused", "_worker", "deadline", "transport")
+    __slots__ = ("_closing", "_conversation", "_paused", "_worker", "deadline", "is_clogged", "transport")
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self._conversation: Conversation | None = None
-        self._paused = self._clogged = self._closing = False
+        self._paused = self.is_clogged = self._closing = False
         self.deadline = float("inf")
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
 
@@ -42,8 +45,13 @@ class Connection(asyncio.Protocol):
             self.transport.abort()  # it has left already
             return
         self._worker.connections.add(self)
-        self._conversation = Conversation(self._worker, self, peer)
-        self._conversation.greet()
+        try:
+            self._conversation = Conversation(self._worker, self, peer)
+            self._conversation.greet()
+        except Exception:
+            # The loop would only log it, and nobody would ever speak on this connection or close it.
+            log.exception("conversation-broken %s", peer[0])
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         if self._conversation is not None:
@@ -62,18 +70,20 @@ class Connection(asyncio.Protocol):
 
     def caught_up(self) -> None:
         """The conversation has answered; the client may send again."""
-        if self._paused and not self._clogged:
+        if self._paused and not self.is_clogged:
             self._paused = False
             self.transport.resume_reading()
 
     def pause_writing(self) -> None:
         """The client does not read our answers: it gets no new ones, so that they do not fill our memory (rule R20)."""
-        self._clogged = True
+        self.is_clogged = True
         self.hold_back()
 
     def resume_writing(self) -> None:
         """It has read them."""
-        self._clogged = False
+        self.is_clogged = False
+        if self._conversation is not None:
+            self._conversation.heard()
         self.caught_up()
 
     def connection_lost(self, error: Exception | None) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lockdown.gateway.body import Body
@@ -61,8 +61,7 @@ class MaildirDelivery:
         self._recipients.append(path)
         return TAKEN
 
-    async def deliver(self, prefix: bytes, body: Body, offset: int, about_to_end: Callable[[], None]) -> Final:
-        about_to_end()
+    async def deliver(self, prefix: bytes, body: Body, offset: int) -> Final:
         # RFC 5321 4.4: final delivery records the envelope; Delivered-To tells the readers of one box apart.
         top = [f"Return-Path: <{self._sender}>\r\n", *(f"Delivered-To: {path}\r\n" for path in self._recipients)]
         pieces = _plain("".join(top).encode() + prefix, body, offset)

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,6 +82,16 @@ class Master:
     def _spawn(self, slot: _Slot) -> int:
         """Start a worker; returns the end of a pipe that says `ready`."""
         reader, writer = os.pipe()
+        try:
+            slot.process = self._process(slot, writer)
+        except OSError:
+            os.close(reader)
+            raise
+        finally:
+            os.close(writer)
+        return reader
+
+    def _process(self, slot: _Slot, writer: int) -> subprocess.Popen[bytes]:
         descriptors = [one.fileno() for one in slot.sockets]
         task = {
             "number": slot.number,
@@ -89,17 +100,17 @@ class Master:
             "ready": writer,
             "state": str(self.state.path),
         }
-        slot.process = subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "lockdown.gateway", json.dumps(task)],
             stdin=subprocess.PIPE,
             pass_fds=(*descriptors, writer),
         )
-        os.close(writer)
-        assert slot.process.stdin is not None
-        # The pipe stays open: its end tells the worker that we are gone.
-        slot.process.stdin.write(as_toml(self.settings).encode() + b"\0")
-        slot.process.stdin.flush()
-        return reader
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):  # it has died already, which is found out as for any other
+            # The pipe stays open: its end tells the worker that we are gone.
+            process.stdin.write(as_toml(self.settings).encode() + b"\0")
+            process.stdin.flush()
+        return process
 
     def _await_ready(self, readers: list[int]) -> None:
         deadline = time.monotonic() + _READY_WITHIN_SECONDS
@@ -124,8 +135,11 @@ class Master:
         pids = [slot.process.pid for slot in self.slots if slot.process is not None]
         told = {"master": os.getpid(), "workers": pids, "listen": self.addresses()}
         aside = self.state.run / "gateway.json.new"
-        aside.write_text(json.dumps(told))
-        aside.replace(self.state.run / "gateway.json")
+        try:
+            aside.write_text(json.dumps(told))
+            aside.replace(self.state.run / "gateway.json")
+        except OSError as error:
+            _say(f"gateway: {aside} cannot be written ({error.strerror}); mail goes on")
 
     def addresses(self) -> list[str]:
         """Where the gateway listens, with the port that the system chose for :0."""
@@ -166,10 +180,18 @@ class Master:
             if slot.process is not None and slot.process.poll() is not None:
                 self._died(slot, now)
             if slot.process is None and now >= slot.again_at:
-                slot.ready = self._spawn(slot)
-                self._tell_pids()
+                self._start_again(slot, now)
             elif slot.ready >= 0:
                 self._look_whether_ready(slot)
+
+    def _start_again(self, slot: _Slot, now: float) -> None:
+        try:
+            slot.ready = self._spawn(slot)
+        except OSError as error:
+            slot.again_at = now + _PATIENCE_SECONDS[-1]
+            _say(f"gateway: worker {slot.number} could not be started ({error.strerror}); it is tried again")
+        else:
+            self._tell_pids()
 
     def _look_whether_ready(self, slot: _Slot) -> None:
         readable, _, _ = select.select([slot.ready], [], [], 0)
@@ -200,20 +222,37 @@ class Master:
             _say(f"gateway: the settings were not reloaded, the old ones stay in force\n{error}")
             return
         before, self.settings = self.settings, settings
-        old = [slot.process for slot in self.slots if slot.process is not None]
-        readers = [self._spawn(slot) for slot in self.slots]
-        if not _all_ready(readers):
+        old = [slot.process for slot in self.slots]
+        if not self._all_start():
             self.settings = before
-            for slot, process in zip(self.slots, old, strict=False):
-                _end(slot.process)
-                slot.process = process
+            self._put_back(old)
             _say("gateway: the new workers did not start; the old ones go on")
             return
-        for process in old:
+        for process in filter(None, old):
             process.send_signal(signal.SIGTERM)
-        self._old += old
+            self._old.append(process)
         self._tell_pids()
         _say("gateway: reloaded")
+
+    def _all_start(self) -> bool:
+        """A new worker in each place; whether all of them are ready."""
+        readers: list[int] = []
+        try:
+            for slot in self.slots:
+                readers.append(self._spawn(slot))
+        except OSError as error:
+            _say(f"gateway: a worker could not be started ({error.strerror})")
+            for reader in readers:
+                os.close(reader)
+            return False
+        return _all_ready(readers)
+
+    def _put_back(self, old: list[subprocess.Popen[bytes] | None]) -> None:
+        """Each in its own place: the sockets of a place are served by nobody else."""
+        for slot, process in zip(self.slots, old, strict=True):
+            if slot.process is not process:
+                _end(slot.process)
+            slot.process = process
 
     def _refuse_what_needs_a_restart(self, settings: Settings) -> None:
         gateway, now = settings.gateway, self.settings.gateway
@@ -283,6 +322,7 @@ def _free(addresses: tuple[str, ...]) -> list[str]:
 def _listen(address: str, *, shared: bool = True) -> socket.socket:
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
+    one: socket.socket | None = None
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(
             host or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -294,12 +334,14 @@ def _listen(address: str, *, shared: bool = True) -> socket.socket:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         one.bind(place)
         one.listen(1024)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: a name that cannot be one
+        if one is not None:
+            one.close()
         raise _cannot_listen(address, error) from None
     return one
 
 
-def _cannot_listen(address: str, error: OSError) -> OperatorError:
+def _cannot_listen(address: str, error: OSError | UnicodeError) -> OperatorError:
     port = address.rpartition(":")[2]
     advice = {
         13: "run it as a user that may use low ports: AmbientCapabilities=CAP_NET_BIND_SERVICE, or a port above 1023",
@@ -309,8 +351,8 @@ def _cannot_listen(address: str, error: OSError) -> OperatorError:
     return OperatorError(
         "listen",
         what=f"the gateway cannot listen on {address}",
-        why=(error.strerror or str(error)).lower(),
-        try_this=advice.get(error.errno or 0, "lockdown config explain gateway.listen"),
+        why=(getattr(error, "strerror", None) or str(error)).lower(),
+        try_this=advice.get(getattr(error, "errno", None) or 0, "lockdown config explain gateway.listen"),
     )
 
 

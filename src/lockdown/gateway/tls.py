@@ -1,12 +1,14 @@
 """The gateway's certificate: the configured one, or a self-signed one that is made once.
 
-Fails as: OperatorError for a certificate that cannot be read, does not fit its key, or has ended.
+Fails as: OperatorError for a certificate that cannot be read or made, or does not fit its key. One that has ended is
+used all the same, since most senders do not look at it and mail must not stop; `lockdown doctor` tells.
 """
 
 from __future__ import annotations
 
 import os
 import ssl
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,12 +18,23 @@ from lockdown.model.errors import OperatorError
 
 def server_context(gateway: Gateway, hostname: str, directory: Path, now: datetime) -> ssl.SSLContext:
     """The context of our listeners: TLS 1.2 and later, no compression, no renegotiation."""
-    certificate, key = _files(gateway, hostname, directory, now)
+    if gateway.tls_certificate:
+        certificate = Path(gateway.tls_certificate)
+        return _context(certificate, Path(gateway.tls_key) if gateway.tls_key else certificate)
+    own = directory / "self-signed.pem"
+    try:
+        return _self_signed(hostname, own, now)
+    except OSError as error:
+        raise _cannot_make(own, error) from None
+
+
+def _context(certificate: Path, key: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
     try:
-        context.load_cert_chain(certificate, key)
+        # A password for an encrypted key would be asked for on the terminal, which nobody may be looking at.
+        context.load_cert_chain(certificate, key, password="")
     except (OSError, ssl.SSLError) as error:
         raise _broken(certificate, error) from None
     return context
@@ -47,13 +60,22 @@ def _broken(certificate: Path, error: Exception) -> OperatorError:
     )
 
 
-def _files(gateway: Gateway, hostname: str, directory: Path, now: datetime) -> tuple[Path, Path]:
-    if gateway.tls_certificate:
-        return Path(gateway.tls_certificate), Path(gateway.tls_key or gateway.tls_certificate)
-    certificate, key = directory / "self-signed.pem", directory / "self-signed.key"
-    if not (certificate.exists() and key.exists() and _is_fresh(certificate, now)):
-        _make_self_signed(hostname, certificate, key, now)
-    return certificate, key
+def _cannot_make(certificate: Path, error: OSError) -> OperatorError:
+    return OperatorError(
+        "certificate",
+        what=f"the self-signed certificate {certificate} cannot be written",
+        why=(error.strerror or str(error)).lower(),
+        try_this=f"ls -ld {certificate.parent}; df -h {certificate.parent}",
+    )
+
+
+def _self_signed(hostname: str, own: Path, now: datetime) -> ssl.SSLContext:
+    """Our own, made anew before it ends and when it is no longer whole."""
+    if _is_fresh(own, now):
+        with suppress(OperatorError):
+            return _context(own, own)
+    _make_self_signed(hostname, own, now)
+    return _context(own, own)
 
 
 def _is_fresh(certificate: Path, now: datetime) -> bool:
@@ -65,7 +87,8 @@ def _is_fresh(certificate: Path, now: datetime) -> bool:
         return False
 
 
-def _make_self_signed(hostname: str, certificate: Path, key: Path, now: datetime) -> None:
+def _make_self_signed(hostname: str, own: Path, now: datetime) -> None:
+    """Key and certificate in one file: whoever makes it at the same time, they belong together."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -84,13 +107,10 @@ def _make_self_signed(hostname: str, certificate: Path, key: Path, now: datetime
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(hostname)]), critical=False)
         .sign(secret, hashes.SHA256())
     )
-    _write_private(
-        key,
-        secret.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ),
+    key = secret.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    _write_private(certificate, made.public_bytes(serialization.Encoding.PEM))
+    _write_private(own, key + made.public_bytes(serialization.Encoding.PEM))
 
 
 def _write_private(path: Path, content: bytes) -> None:

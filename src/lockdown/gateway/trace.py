@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-import time
 from email.utils import formatdate
 from functools import lru_cache
+from time import time
 from typing import TYPE_CHECKING
 
-from lockdown.model.verdict import Kind, Verdict
+from lockdown.model.verdict import ACCEPT, Kind, Verdict
 
 if TYPE_CHECKING:
     from lockdown.gateway.transaction import Transaction
 
-_UNSAFE_IN_HELO = re.compile(r"[^\x21-\x27\x2a-\x5b\x5d-\x7e]")
+# What would mean something in this field (Postfix's list): a quote, say, could hide the address that follows.
+_UNSAFE_IN_HELO = re.compile(r"""[^!-~]|[<>()\\";@]""")
 
 
 @lru_cache(maxsize=4)
@@ -22,18 +23,22 @@ def _date(second: int) -> str:
     return formatdate(second).replace("-0000", "+0000")
 
 
+@lru_cache(maxsize=1024)
+def _received(helo: str, address: str, esmtp: bool, secure: bool, hostname: str) -> str:
+    """The beginning of Received (RFC 5321 4.4, RFC 3848 for the protocol's name): the same for a client's messages."""
+    helo = _UNSAFE_IN_HELO.sub("?", helo)[:255]
+    address = f"IPv6:{address}" if ":" in address else address
+    protocol = ("ESMTP" if esmtp else "SMTP") + ("S" if secure and esmtp else "")
+    return f"Received: from {helo} ([{address}])\r\n\tby {hostname} (Lockdown) with {protocol} id "
+
+
 def fields(transaction: Transaction, hostname: str, verdict: Verdict) -> bytes:
-    """Received (RFC 5321 4.4, RFC 3848 for the protocol's name), our id, and the mark of a message that was tagged."""
-    stranger, secure = transaction.stranger, transaction.secure
-    helo = _UNSAFE_IN_HELO.sub("?", stranger.helo)[:255]
-    address = f"IPv6:{stranger.address}" if ":" in stranger.address else stranger.address
-    protocol = ("ESMTP" if stranger.esmtp else "SMTP") + ("S" if secure and stranger.esmtp else "")
+    """Received, our id, and the mark of a message that was tagged."""
+    address, _, helo, esmtp, _, _ = transaction.stranger
+    begins, number = _received(helo, address, esmtp, transaction.secure, hostname), transaction.id
     accepted = transaction.accepted
     only = f"\r\n\tfor <{accepted[0].address.raw}>" if len(accepted) == 1 else ""
-    mark = f"X-Lockdown-Scan: {verdict.control}\r\n" if verdict.kind in (Kind.TAG, Kind.QUARANTINE) else ""
-    return (
-        f"Received: from {helo} ([{address}])\r\n"
-        f"\tby {hostname} (Lockdown) with {protocol} id {transaction.id}{only};\r\n"
-        f"\t{_date(int(time.time()))}\r\n"
-        f"X-Lockdown-Id: {transaction.id}\r\n{mark}"
-    ).encode()
+    top = f"{begins}{number}{only};\r\n\t{_date(int(time()))}\r\nX-Lockdown-Id: {number}\r\n"
+    if verdict is not ACCEPT and verdict.kind in (Kind.TAG, Kind.QUARANTINE):
+        top += f"X-Lockdown-Scan: {verdict.control}\r\n"
+    return top.encode()

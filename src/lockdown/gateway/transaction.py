@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from lockdown.checklist.relaying.gate import Route, route
 from lockdown.gateway import pipeline, trace
 from lockdown.gateway.body import Body
-from lockdown.gateway.upstream import LOST, ONE_AT_A_TIME, UNAVAILABLE, Delivery, Final, Stranger
+from lockdown.gateway.upstream import CHANGED_ITS_MIND, LOST, ONE_AT_A_TIME, UNAVAILABLE, Delivery, Final, Stranger
 from lockdown.mime.header import strip_forged
 from lockdown.model.mail import Asked, Client
-from lockdown.model.verdict import Kind, Verdict
+from lockdown.model.verdict import ACCEPT, Kind, Verdict
 from lockdown.smtp.data import Unstuffer
 from lockdown.smtp.events import DataEnd, DataFlaw, Mail, Parameters, Recipient
 from lockdown.smtp.reply import Reply, parse_reply
@@ -26,6 +26,9 @@ from lockdown.state.transactions import Kind as Ending
 
 if TYPE_CHECKING:
     from lockdown.gateway.worker import Worker
+
+# Looked up once: a member of an Enum class costs a third of a microsecond each time.
+_DEFER = Kind.DEFER
 
 OTHER_CLASS = Reply(452, "5.3", "Send this recipient in a transaction of its own")
 NO_ROOM = Reply(452, "3.1", "No room for this message right now; try again")
@@ -43,7 +46,7 @@ def refusal(verdict: Verdict, reference: str = "") -> Reply:
     return Reply(verdict.code or 451, verdict.detail or "7.1", f"{text} ({reference})" if reference else text)
 
 
-_REFUSED_KEPT = 200
+_REFUSED_KEPT, _REFUSED_BORNE = 200, 1000
 
 
 class Transaction:
@@ -121,7 +124,7 @@ class Transaction:
         lately, refused_lately = worker.counts.asked(client)
         asked = Asked(client, self.sender, address, len(self.accepted), lately, refused_lately)
         verdict = pipeline.judge(pipeline.AT_RECIPIENT, asked, worker.settings)
-        if verdict.kind >= Kind.DEFER:
+        if verdict is not ACCEPT and verdict.kind >= _DEFER:
             return self._refuse_recipient(address.raw, verdict)
         way = route(address, client, worker.settings)
         if self._route not in (None, way):
@@ -142,12 +145,15 @@ class Transaction:
             self.refused.append((path, reply))
         else:
             self._refused_besides += 1
+            self.hang_up |= self._refused_besides > _REFUSED_BORNE
         self._last_refusal = reply, verdict
         return reply
 
     async def _ask(self, event: Recipient) -> Reply:
         path, params, delivery = event.address.raw, _words(event.params), self._delivery
         if self._worker.answers_per_recipient and (remembered := self._refused_before(path)) is not None:
+            # Told once: it was said of one message, and the next one may well be taken.
+            self._worker.outcomes.forget(self._refused_key(path))
             return self._not_taken(path, remembered)
         reply = await (self._open(path, params) if delivery is None else delivery.recipient(path, params))
         if reply.code < 300:
@@ -220,10 +226,10 @@ class Transaction:
         assert self.body is not None
         mail = self._worker.facts.mail(self, self.body, end)
         verdict = pipeline.judge(pipeline.AT_MESSAGE, mail, self._worker.settings)
-        if verdict.kind >= Kind.DEFER:
+        if verdict is not ACCEPT and verdict.kind >= _DEFER:
             self.hang_up = verdict.kind is Kind.HANG_UP
             return self._turn_down(_word(verdict), refusal(verdict, self.id), verdict.says, verdict)
-        if verdict.kind is Kind.QUARANTINE:
+        if verdict is not ACCEPT and verdict.kind is Kind.QUARANTINE:
             return await self._hold(verdict, mail.header)
         return await self._deliver(verdict, mail.header)
 
@@ -287,18 +293,31 @@ class Transaction:
         served = self._served_before() if delivery.per_recipient else frozenset()
         if served and len(served) == len(self.accepted):
             return self._all_served(key)
-        if served and not await self._leave_out(served):
-            return self._turn_down("deferred", LOST, "the envelope was not accepted a second time")
-        prefix, offset = self._prefix(header, verdict)
-        final = await delivery.deliver(prefix, self.body, offset, lambda: outcomes.begin(key, now()))
+        # From the first word on, not only from the dot: a client that grows impatient sends the same on a second
+        # connection while the first one is still being handed over.
+        outcomes.begin(key, now())
+        try:
+            final = await (
+                self._hand_over(verdict, header) if not served else self._serve_others(served, verdict, header)
+            )
+        except BaseException:
+            # A crash of ours: nobody knows, and a retry must not wait for us.
+            outcomes.doubt(key, now())
+            raise
         says = "possible duplicate: an earlier sending was lost between acceptance and its answer" if before else ""
-        return self._settle(key, final, says)
+        return self._settle(key, final, served, says)
 
-    def _settle(self, key: bytes, final: Final, says: str) -> Reply:
+    def _hand_over(self, verdict: Verdict, header: bytes) -> Coroutine[Any, Any, Final]:
+        assert self._delivery is not None and self.body is not None
+        prefix, offset = self._prefix(header, verdict)
+        return self._delivery.deliver(prefix, self.body, offset)
+
+    def _settle(self, key: bytes, final: Final, served: frozenset[int], says: str) -> Reply:
         """Remember before the client hears: an identical retry must find what became of this one."""
         outcomes, now = self._worker.outcomes, time.time()
         if final.doubtful:
             outcomes.doubt(key, now)
+            self._remember_each(final, served)
             self._worker.metrics.outcome_unknown()
             self._record("unknown-outcome", LOST, says=f"{final.why}; outcome=unknown")
             return LOST
@@ -306,39 +325,53 @@ class Transaction:
             reply = final.replies[0]
             outcomes.settle(key, reply.code, f"{reply.enhanced} {reply.lines[0]}", now)
             self.key = key
+            self._forget_each(served)
             self._record("accepted", reply, says=says)
             return reply
         outcomes.forget(key)
-        reply = self._mixed(final) if len(final.replies) > 1 else final.replies[0]
+        reply = self._mixed(final, served) if served or len(final.replies) > 1 else final.replies[0]
         self._record("rejected" if reply.is_permanent else "deferred", reply, says=final.why)
         return reply
 
     # ── LMTP: an answer for each recipient, one answer to the client (rule R6) ──
 
-    def _mixed(self, final: Final) -> Reply:
+    def _mixed(self, final: Final, served: frozenset[int]) -> Reply:
         """Those served are remembered and left out of the retry; those refused for good are told so at RCPT."""
+        replies = final.replies
+        if served or any(reply.is_positive for reply in replies):
+            # A refusal for all would bounce to those, too, who have the message.
+            self._remember_each(final, served)
+            return ONE_AT_A_TIME
+        return next((reply for reply in replies if reply.is_transient), replies[0])
+
+    def _remember_each(self, final: Final, served: frozenset[int]) -> None:
+        """What became of each recipient, where each was told of."""
         now, outcomes = time.time(), self._worker.outcomes
-        if all(reply.is_permanent for reply in final.replies):
-            return final.replies[0]
-        for event, reply in zip(self._pending(), final.replies, strict=False):
+        pending = [event for index, event in enumerate(self.accepted) if index not in served]
+        if len(pending) != len(final.replies):
+            return
+        for event, reply in zip(pending, final.replies, strict=True):
             if reply.is_positive:
                 outcomes.settle(self._served_key(event), reply.code, reply.lines[0], now)
             elif reply.is_permanent:
                 outcomes.settle(
                     self._refused_key(event.address.raw), reply.code, f"{reply.enhanced} {reply.lines[0]}", now
                 )
-        return ONE_AT_A_TIME if any(reply.is_positive for reply in final.replies) else LOST
+
+    def _forget_each(self, served: frozenset[int]) -> None:
+        """The outcome of the whole is known now and stands for theirs: the same message again is another message."""
+        for index in served:
+            self._worker.outcomes.forget(self._served_key(self.accepted[index]))
 
     def _all_served(self, key: bytes) -> Reply:
         """Those who are left in this retry have the message already."""
         self._abandon_delivery()
         self._worker.metrics.duplicate_suppressed()
+        self._worker.outcomes.settle(key, SERVED.code, f"{SERVED.enhanced} {SERVED.lines[0]}", time.time())
+        self._forget_each(frozenset(range(len(self.accepted))))
         self.key = key
         self._record("replayed", SERVED, says="all recipients were served by an earlier sending")
         return SERVED
-
-    def _pending(self) -> list[Recipient]:
-        return [event for index, event in enumerate(self.accepted) if index not in self._served_before()]
 
     def _served_before(self) -> frozenset[int]:
         """Recipients (by place) that got this very message in an earlier try."""
@@ -348,9 +381,12 @@ class Transaction:
         found = (index for index, event in enumerate(self.accepted) if recall(self._served_key(event), now) is not None)
         return frozenset(found)
 
-    async def _leave_out(self, served: frozenset[int]) -> bool:
+    async def _serve_others(self, served: frozenset[int], verdict: Verdict, header: bytes) -> Final:
         assert self._delivery is not None
-        return await self._delivery.restrict([index for index in range(len(self.accepted)) if index not in served])
+        others = [index for index in range(len(self.accepted)) if index not in served]
+        if not await self._delivery.restrict(others):
+            return Final((CHANGED_ITS_MIND,), why="the envelope was not accepted a second time")
+        return await self._hand_over(verdict, header)
 
     def _served_key(self, event: Recipient) -> bytes:
         assert self.body is not None

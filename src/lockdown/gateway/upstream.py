@@ -14,7 +14,7 @@ import logging
 import re
 import ssl
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -35,6 +35,8 @@ _HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,253})|\[[0-9A-Za-z.:]{3
 # Idle connections that are kept for their whole time; more than these are closed after Postfix's own two seconds.
 _KEPT_IDLE = 5
 _SURPLUS_SECONDS = 2.0
+# Beyond these the rest after a failure grows no longer; a power of a number without bound is no float some day.
+_MOST_FAILURES = 10
 
 UNAVAILABLE = Reply(450, "4.1", "The mail server behind does not answer; try again")
 LOST = Reply(451, "4.1", "The mail server behind was lost; try again")
@@ -103,8 +105,8 @@ class Delivery(Protocol):
         """Ask for one recipient, live."""
         ...
 
-    async def deliver(self, prefix: bytes, body: Body, offset: int, about_to_end: Callable[[], None]) -> Final:
-        """Hand over `prefix` and the body from `offset`; `about_to_end` is called right before the final dot."""
+    async def deliver(self, prefix: bytes, body: Body, offset: int) -> Final:
+        """Hand over `prefix` and the body from `offset`."""
         ...
 
     async def restrict(self, wanted: Sequence[int]) -> bool:
@@ -169,6 +171,10 @@ class Target:
         parts = urlsplit(url)
         port = parts.port or (24 if parts.scheme == "lmtp" else 25)
         return cls(url, parts.scheme, parts.hostname or "", port, "", parse_qs(parts.query).get("proxy") == ["v2"])
+
+
+class TlsFailed(LinkLost):
+    """It offers STARTTLS and cannot do it."""
 
 
 class SmtpUpstream:
@@ -263,11 +269,21 @@ class SmtpUpstream:
 
     def _went_down(self, why: str) -> None:
         self.up, self.why_down = False, why
-        self._failures += 1
+        self._failures = min(self._failures + 1, _MOST_FAILURES)
         self._retry_at = self._loop.time() + min(30.0, 0.5 * 2**self._failures)
         self._wake_next()
 
     async def _open(self, stranger: Stranger) -> Link:
+        try:
+            return await self._open_link(stranger, tls=True)
+        except TlsFailed as failed:
+            if self._asks_tls:
+                raise
+            # Its certificate is not checked either: broken TLS is no better reason to stop mail than none at all.
+            log.warning("upstream %s: %s; going on without TLS", self.url, failed.why)
+            return await self._open_link(stranger, tls=False)
+
+    async def _open_link(self, stranger: Stranger, *, tls: bool) -> Link:
         link = Link(self._loop.time(), lmtp=self.lmtp)
         connecting = self._loop.create_task(self._connect(link))
         limit = self._loop.call_later(self.gateway.connect_timeout.total_seconds(), connecting.cancel)
@@ -275,13 +291,13 @@ class SmtpUpstream:
             await connecting
         except asyncio.CancelledError:
             raise LinkLost("no connection in time") from None
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # UnicodeError: a name that cannot be one
             raise LinkLost(str(error)) from None
         finally:
             limit.cancel()
         self._links.add(link)
         try:
-            await self._greet(link, stranger)
+            await self._greet(link, stranger, tls=tls)
         except BaseException:
             self.drop(link)
             raise
@@ -293,7 +309,7 @@ class SmtpUpstream:
         else:
             await self._loop.create_connection(lambda: link, self.target.host, self.target.port)
 
-    async def _greet(self, link: Link, stranger: Stranger) -> None:
+    async def _greet(self, link: Link, stranger: Stranger, *, tls: bool) -> None:
         first = b""
         if self.target.proxy:
             told = (stranger.address, stranger.port, stranger.local_address, stranger.local_port)
@@ -301,7 +317,7 @@ class SmtpUpstream:
         greeting = (await link.ask(first, 1, self.command_timeout))[0]
         _expect(greeting, 220, "greeted us with")
         await self._hello(link)
-        if self._asks_tls or (link.session.extensions.starttls and not self.lmtp):
+        if self._asks_tls or (tls and link.session.extensions.starttls and not self.lmtp):
             await self._secure(link)
 
     async def _hello(self, link: Link, name: str = "") -> None:
@@ -317,11 +333,13 @@ class SmtpUpstream:
     async def _secure(self, link: Link) -> None:
         if not link.session.extensions.starttls:
             raise LinkLost("it offers no STARTTLS, and smtp+starttls:// demands it")
-        _expect((await link.ask(link.session.starttls(), 1, self.command_timeout))[0], 220, "answered STARTTLS with")
+        answer = (await link.ask(link.session.starttls(), 1, self.command_timeout))[0]
+        if answer.code != 220:
+            raise TlsFailed(f"it answered STARTTLS with {answer.code} {answer.lines[0]}")
         try:
             secured = await self._loop.create_task(self._start_tls(link))
         except (OSError, ssl.SSLError) as error:
-            raise LinkLost(f"the TLS handshake failed ({error})") from None
+            raise TlsFailed(f"the TLS handshake failed ({error})") from None
         link.transport = cast(asyncio.Transport, secured)
         link.session.secured()
         await self._hello(link)
@@ -385,6 +403,7 @@ class SmtpUpstream:
             link.tick(now)
             if link.closed:
                 self._links.discard(link)
+                self._wake_next()
         self._let_idle_go(now)
 
     def _let_idle_go(self, now: float) -> None:
@@ -488,6 +507,9 @@ class SmtpDelivery:
     async def _begin(self, link: Link, path: str, params: Sequence[str]) -> Reply:
         self._link = link
         session = link.session
+        if "SMTPUTF8" in self._params and not session.extensions.smtputf8:
+            self._refused = NO_SMTPUTF8  # it was offered while this server still took it
+            return NO_SMTPUTF8
         question = session.mail(self._sender, self._offered(link, self._params))
         timeout = self._upstream.command_timeout
         if session.extensions.pipelining:
@@ -498,7 +520,8 @@ class SmtpDelivery:
             if replies[0].code == 250:
                 replies += await link.ask(session.recipient(path, self._offered(link, params)), 1, timeout)
         if replies[-1].code == 421:
-            raise LinkLost("it said 421")
+            # A kept connection may have been told to go while our question was on its way.
+            raise LinkLost("it said 421", stale=link.reused)
         if replies[0].code != 250:
             # Kept for the recipients that follow: the sender was refused, not one of them.
             self._refused = passed_on(replies[0])
@@ -529,9 +552,10 @@ class SmtpDelivery:
             )
         )
 
-    async def deliver(self, prefix: bytes, body: Body, offset: int, about_to_end: Callable[[], None]) -> Final:
+    async def deliver(self, prefix: bytes, body: Body, offset: int) -> Final:
         if self._link is None and not await self.restrict(range(len(self._accepted))):
-            return Final((self._refused or CHANGED_ITS_MIND,), why="the envelope was not accepted a second time")
+            # Rule R5: whatever it says now, it has said yes before, and the client has been told so.
+            return Final((CHANGED_ITS_MIND,), why="the envelope was not accepted a second time")
         link = cast(Link, self._link)
         gateway = self._upstream.gateway
         # One write for all of a small message: the dot goes with it, so from then on only the answer tells.
@@ -547,13 +571,15 @@ class SmtpDelivery:
         except LinkLost as lost:
             self._drop()
             return Final((LOST,), why=lost.why)
-        about_to_end()
+        except BaseException:
+            self._drop()  # within a message nothing but its end may follow, so this connection must end instead
+            raise
         expected = len(self._accepted) if self.per_recipient else 1
         try:
             replies = await link.ask(last + link.session.end(True), expected, self._upstream.final_timeout)
         except LinkLost as lost:
             self._drop()
-            return Final((LOST,), doubtful=True, why=lost.why)
+            return Final(_each(link.answers_so_far, expected), doubtful=True, why=lost.why)
         return self._concluded(link, replies, expected)
 
     def _data_refused(self, link: Link, answer: Reply) -> Final:
@@ -568,10 +594,10 @@ class SmtpDelivery:
         if len(replies) < expected or replies[-1].code == 421:
             self._drop()
             # 421 in place of the answer: RFC 5321 4.2.5 leaves the responsibility with the sender.
-            return Final((LOST,), why="it said 421 to the final dot")
+            return Final(_each(replies, expected), why="it said 421 to the final dot")
         self._link = None
         self._upstream.give(link)
-        return Final(tuple([reply if reply.code < 300 else passed_on(reply) for reply in replies]))
+        return Final(_each(replies, expected))
 
     async def restrict(self, wanted: Iterable[int]) -> bool:
         """Ask for these recipients (again) in a transaction of their own."""
@@ -597,6 +623,12 @@ class SmtpDelivery:
         link, self._link = self._link, None
         if link is not None:
             self._upstream.drop(link)
+
+
+def _each(replies: list[Reply], expected: int) -> tuple[Reply, ...]:
+    """An answer for each that was to come: those that did not come are lost."""
+    told = [reply if reply.code < 300 else passed_on(reply) for reply in replies]
+    return tuple(told + [LOST] * (expected - len(told)))
 
 
 async def _reset(upstream: SmtpUpstream, link: Link) -> None:

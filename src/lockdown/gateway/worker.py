@@ -15,7 +15,7 @@ import ssl
 import time
 from collections import defaultdict
 from collections.abc import Coroutine, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,17 +38,17 @@ from lockdown.smtp.server import Limits
 from lockdown.state.layout import StateDirectory
 from lockdown.state.metrics import GatewayMetrics, prepare_metrics
 from lockdown.state.outcomes import Outcomes
-from lockdown.state.tally import Tally
 
 log = logging.getLogger("lockdown.gateway")
 
+# A member of an Enum class is dear to reach.
+_OUTWARD = Route.OUTWARD
 # Rule R20: of the connections that we can hold, this share is kept for those who have sent good mail before.
 _RESERVED_FOR_KNOWN = 0.3
 # Rule R20: when the loop is so late, we are overloaded whatever the counters say (Haraka's gauge).
 _TOO_LATE_SECONDS = 0.07
 _LAG_WEIGHT = 0.1
 _MOST_LATE_SECONDS = 0.3
-_KNOWN_FOR = timedelta(days=7)
 _BACKLOG = 1024
 # An upstream that does not answer at once must not keep us from answering our clients (with 450).
 _FIRST_PROBE_SECONDS = 1.0
@@ -87,9 +87,9 @@ class Worker:
             isinstance(one, SmtpUpstream) and one.target.proxy for one in (*self._inward, *self._outward)
         )
         self.answers_per_recipient = any(isinstance(one, SmtpUpstream) and one.lmtp for one in self._inward)
-        self._known = Tally(state.path, "known", worker=number, workers=workers, window=_KNOWN_FOR)
         self._offers: dict[bool, tuple[str, ...]] = {}
         self._seconds = 0
+        self._syncing = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._lag = 0.0
         self.has_disk_room = True
@@ -114,7 +114,7 @@ class Worker:
 
     def upstreams(self, way: Route | None) -> Iterable[Upstream]:
         """Those that may take this class of mail, by preference; the ones that are down only when all are."""
-        found = self._outward if way is Route.OUTWARD else self._inward
+        found = self._outward if way is _OUTWARD else self._inward
         awake = [upstream for upstream in found if not upstream.resting()]
         return awake or found
 
@@ -149,11 +149,7 @@ class Worker:
         count = len(self.connections)
         if count <= most * (1 - _RESERVED_FOR_KNOWN) and self._lag < _TOO_LATE_SECONDS:
             return True
-        return count <= most and (client.trusted or self._known.total(client.prefix, time.time()) > 0)
-
-    def remember_good(self, client: Client) -> None:
-        """A message of this client was accepted."""
-        self._known.add(client.prefix, 1, time.time())
+        return count <= most and (client.trusted or self.counts.is_known(client))
 
     def start_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run it beside everything else; kept until it ends, as asyncio asks."""
@@ -181,10 +177,14 @@ class Worker:
             # Smoothed over some seconds: one heavy message is not an overload.
             self._lag += _LAG_WEIGHT * (min(now - expected, _MOST_LATE_SECONDS) - self._lag)
             expected = now + LOOK_SECONDS
-            self.counts.look()
-            if now - second >= 1.0:
-                second = now
-                self._tick(now)
+            try:
+                self.counts.look()
+                if now - second >= 1.0:
+                    second = now
+                    self._tick(now)
+            except Exception:
+                # Without a clock no time limit would be kept any more: whatever was come upon, the next second comes.
+                log.exception("tick-broken")
 
     def _tick(self, now: float) -> None:
         for connection in list(self.connections):
@@ -195,13 +195,31 @@ class Worker:
         for transaction in self.uploading:
             if transaction.body_began < slow:
                 transaction.release_upstream()
-        self.has_disk_room = self.state.free_bytes() >= 1.5 * self.settings.gateway.max_message
+        self.has_disk_room = self._has_disk_room()
         self._offers.clear()
         self._count_commands()
         self._seconds += 1
-        if self._seconds % _SYNC_EVERY_SECONDS == 0:
-            self.start_task(asyncio.to_thread(self.outcomes.sync))
+        if self._seconds % _SYNC_EVERY_SECONDS == 0 and not self._syncing:
+            self._syncing = True
+            self.start_task(self._sync())
         self.metrics.gauges(len(self.connections), {one.url: one.up for one in (*self._inward, *self._outward)})
+
+    def _has_disk_room(self) -> bool:
+        """Unknown is not a yes: a disk that cannot be asked takes no mail."""
+        try:
+            return self.state.free_bytes() >= 1.5 * self.settings.gateway.max_message
+        except OSError as error:
+            log.error("%s: its free room is unknown (%s); no mail is taken", self.state.path, error.strerror)
+            return False
+
+    async def _sync(self) -> None:
+        """One at a time: on a disk that hangs they would use up the threads that deliver."""
+        try:
+            await asyncio.to_thread(self.outcomes.sync)
+        except OSError as error:
+            log.error("outcomes are not on the disk (%s): a power failure may cost second copies", error.strerror)
+        finally:
+            self._syncing = False
 
     def _count_commands(self) -> None:
         commands, self.commands = self.commands, defaultdict(int)
@@ -218,7 +236,10 @@ class Worker:
         """Again each minute, and soon for those that were down (rule R13)."""
         while True:
             await asyncio.sleep(60.0 if all(one.up for one in self._inward) else 2.0)
-            await self._probe_once()
+            try:
+                await self._probe_once()
+            except Exception:
+                log.exception("probe-broken")  # what is offered stays as it is; the next probe may succeed
 
     # ── life ──
 
@@ -249,7 +270,8 @@ class Worker:
 
     async def _drain(self, servers: list[asyncio.Server]) -> None:
         """No new clients; those within a transaction may finish it."""
-        self.draining = self.counts.frozen = True
+        self.draining = True
+        self.counts.freeze()
         for server in servers:
             server.close()
         deadline = self.loop.time() + self.settings.gateway.drain.total_seconds()

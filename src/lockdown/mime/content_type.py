@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal
 from urllib.parse import unquote_to_bytes
 
 from lockdown.mime.header import unfolded, without_comments
@@ -31,6 +32,8 @@ class Whole(Enum):
 
 
 BodyKind = Multipart | Whole | Unknown
+# A member of an Enum class is dear to reach.
+LEAF: Literal[Whole.LEAF] = Whole.LEAF
 
 VALUE_LIMIT = 16 * 1024
 _MESSAGES = (b"message/rfc822", b"message/global", b"message/news")
@@ -49,7 +52,7 @@ def body_kind(header: bytes, *, in_digest: bool = False) -> BodyKind:
     """What the body under this header is. Of several fields the one that means parts wins, if they do not disagree."""
     values = _FIELD.findall(b"\n" + header)
     if not values:
-        return Whole.MESSAGE if in_digest else Whole.LEAF
+        return Whole.MESSAGE if in_digest else LEAF
     if len(values) == 1:
         return _kind(values[0])
     kinds = {kind for kind in map(_kind, values) if kind is not Whole.LEAF}
@@ -61,7 +64,7 @@ def body_kind(header: bytes, *, in_digest: bool = False) -> BodyKind:
 def _kind(value: bytes) -> BodyKind:
     found = _TYPE.match(value)
     if found is not None and not found[1].lower().startswith((b"multipart", b"message")):
-        return Whole.LEAF
+        return LEAF
     if len(value) > VALUE_LIMIT:
         return Unknown("a Content-Type of many kilobytes")
     plain = without_comments(unfolded(value))

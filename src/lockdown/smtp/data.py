@@ -13,8 +13,10 @@ from .events import DataFlaw
 
 _END: Final = b"\r\n.\r\n"
 _DOTTED: Final = b"\r\n."
+_EMPTY_OR_DOT: Final = (b"", b".")
 _BARE: Final = ((b"\r", DataFlaw.BARE_CR), (b"\n", DataFlaw.BARE_LF))
 
+_NO_LIMIT: Final = 1 << 62
 # How far beyond the limit we follow a body that is refused already, before giving up on its end.
 OVERRUN_FACTOR: Final = 4
 
@@ -22,10 +24,22 @@ OVERRUN_FACTOR: Final = 4
 class DataReader:
     """Fed with chunks, cut anywhere; made when DATA is answered and dropped after the end. max_size 0 is no limit."""
 
-    __slots__ = ("_bare", "_held", "_lead", "_line", "_long", "_max_line", "_max_size", "ended", "size", "wire_size")
+    __slots__ = (
+        "_bare",
+        "_held",
+        "_lead",
+        "_line",
+        "_long",
+        "_max_line",
+        "_max_size",
+        "ended",
+        "flaw",
+        "size",
+        "wire_size",
+    )
 
     def __init__(self, max_size: int, max_line: int) -> None:
-        self._max_size = max_size
+        self._max_size = max_size or _NO_LIMIT
         self._max_line = max_line
         # What may be the beginning of the end is held back. At first that is the command's own CRLF, never delivered.
         self._held = b"\r\n"
@@ -33,6 +47,7 @@ class DataReader:
         self._line = 0  # octets of the unfinished line
         self._long = False
         self._bare: DataFlaw | None = None
+        self.flaw: DataFlaw | None = None
         self.size = 0  # after unstuffing
         self.wire_size = 0
         self.ended = False
@@ -40,7 +55,26 @@ class DataReader:
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """The part of the body that is certain now and fit to be passed on; and what follows the end."""
         # Measured hot path: a chunk without anything held is passed on as the very object that came in.
+        if self._lead and self._held == b"\r\n" and data[:1] not in _EMPTY_OR_DOT:
+            # No dot comes behind the command's own CRLF: there is no need to look at both together.
+            self._held, self._lead = b"", 0
         buffer = self._held + data if self._held else data
+        if buffer.endswith(_END) and buffer.rfind(_DOTTED, 0, -3) < 0 and not self._lead and self.flaw is None:
+            # What nearly every body ends with (and short ones are): no dotted line, and nothing behind the end.
+            chunk = buffer[:-3]
+            octets = len(chunk)
+            wire_size = self.wire_size + octets
+            if wire_size <= self._max_size and self._line + octets < self._max_line:
+                decoder = IncrementalNewlineDecoder(None, False)
+                decoder.decode(chunk.decode("latin-1"), True)
+                if decoder.newlines == "\r\n":
+                    self.size += octets
+                    self.wire_size = wire_size
+                    self.ended = True
+                    return chunk, b""
+        return self._searched(buffer)
+
+    def _searched(self, buffer: bytes) -> tuple[bytes, bytes]:
         dotted, end = _dotted_lines(buffer)
         if end >= 0:
             body, rest = end + 2, buffer[end + 5 :]
@@ -74,26 +108,23 @@ class DataReader:
         return len(chunk) - 1 - last if last >= 0 else self._line + len(chunk)
 
     def _delivered(self, chunk: bytes, rest: bytes) -> tuple[bytes, bytes]:
-        if self._bare is None and not self._long and not self._exceeds(self.size, 1):
+        self.flaw = flaw = self._gravest()
+        if flaw is None:
             return chunk, rest
-        if not self._exceeds(self.wire_size, OVERRUN_FACTOR):
+        if flaw is not DataFlaw.OVERRUN:
             return b"", rest
         self.ended = True
         return b"", b""
 
-    def _exceeds(self, octets: int, factor: int) -> bool:
-        return octets > self._max_size * factor and self._max_size > 0
-
-    @property
-    def flaw(self) -> DataFlaw | None:
-        """The gravest of the flaws. By rank and not by place, so that it does not depend on how the body was cut."""
-        if self._exceeds(self.wire_size, OVERRUN_FACTOR):
+    def _gravest(self) -> DataFlaw | None:
+        """Of the flaws. By rank and not by place, so that it does not depend on how the body was cut."""
+        if self.wire_size > self._max_size * OVERRUN_FACTOR:
             return DataFlaw.OVERRUN
         if self._bare is not None:
             return self._bare
         if self._long:
             return DataFlaw.LINE_TOO_LONG
-        return DataFlaw.TOO_BIG if self._exceeds(self.size, 1) else None
+        return DataFlaw.TOO_BIG if self.size > self._max_size else None
 
 
 def _possible_end(buffer: bytes) -> int:

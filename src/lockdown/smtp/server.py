@@ -13,7 +13,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Final
 
-from .address import Address, AddressError, parse_path
+from .address import COMMON_PATH, LABEL_OCTETS, Address, AddressError, common_address, parse_path
 from .data import DataReader
 from .events import (
     NEED_DATA,
@@ -52,7 +52,7 @@ class Limits:
 
 
 class State(IntEnum):
-    CONNECTED = 0  # before the greeting: the client has to listen
+    CONNECTED = 0  # before the greeting, and when it spoke out of turn: the client has to listen
     GREETED = 1
     READY = 2
     SENDER = 3
@@ -64,7 +64,6 @@ class State(IntEnum):
 
 # Looked up once: on CPython 3.11 a member of an Enum costs five times as much to reach as a global.
 _CONNECTED: Final = State.CONNECTED
-_READY: Final = State.READY
 _BODY: Final = State.BODY
 _HANDSHAKE: Final = State.HANDSHAKE
 _OVER: Final = State.OVER
@@ -72,8 +71,6 @@ _OVER: Final = State.OVER
 _OVERRUN: Final = DataFlaw.OVERRUN
 
 _DOT: Final = b"."
-_FAULT: Final = b"fault"
-_FATAL: Final = b"fatal"
 
 # In which state which command is allowed, and the state after a positive answer (DATA: 354). What is missing is 503.
 TABLE: Final[dict[State, dict[bytes, State]]] = {
@@ -125,9 +122,32 @@ TABLE: Final[dict[State, dict[bytes, State]]] = {
 }
 
 # These move the state whatever the answer is: a refused message is as finished as an accepted one.
-_SETTLED_BY_ANY_ANSWER: Final = frozenset({_DOT, b"RSET", b"QUIT"})
+_SETTLED_BY_ANY_ANSWER: Final = frozenset({_DOT, b"RSET"})
+# With these the state is not all that changes.
+_MORE_THAN_A_MOVE: Final = frozenset({b"DATA", b"STARTTLS", b"QUIT"})
 # RFC 2920 3.1: after these the client has to wait, so what came with them was sent by someone who does not listen.
 _LAST_IN_A_GROUP: Final = frozenset({b"EHLO", b"HELO", b"DATA", b"STARTTLS"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What waits for its answer. Made once for each entry of the table, so that `answer` has nothing to look up."""
+
+    verb: bytes
+    following: State | None = None  # after a positive answer, where it is a move and no more
+    ends_group: bool = False
+
+
+def _step(verb: bytes, following: State) -> _Step:
+    return _Step(verb, None if verb in _MORE_THAN_A_MOVE else following, verb in _LAST_IN_A_GROUP)
+
+
+_STEPS: Final = {state: {verb: _step(verb, to) for verb, to in row.items()} for state, row in TABLE.items()}
+_ENDED: Final = _STEPS[State.BODY][_DOT]
+_REFUSED: Final = _Step(b"fault")
+# A refused DATA is still the last of its group: what came with it is a message and must not be obeyed.
+_REFUSED_LAST: Final = _Step(b"fault", ends_group=True)
+_FATAL: Final = _Step(b"fatal")
 
 _NEVER_OFFERED: Final = frozenset({b"AUTH", b"EXPN", b"ETRN", b"TURN", b"ATRN", b"SEND", b"SOML", b"SAML"})
 # A page in a browser can be made to send mail; and the octets behind BDAT are a message, which must not be obeyed.
@@ -135,7 +155,6 @@ _OTHER_PROTOCOLS: Final = frozenset(
     {b"BDAT", b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"CONNECT", b"PATCH", b"DELETE", b"TRACE", b"PRI", b"HOST:"}
 )
 
-_USUAL_PARAMETERS = re.compile(rb" SIZE=([0-9]{1,20})(?: BODY=(7BIT|8BITMIME))?")
 _USUAL_OFFERS: Final = frozenset({"SIZE", "8BITMIME"})
 
 _UNKNOWN = Fault(Reply(500, "5.1", "Command not recognized"), FaultKind.UNKNOWN_COMMAND)
@@ -155,6 +174,9 @@ _TOO_MANY = Fault(
     Reply(452, "5.3", "Too many recipients; send the rest in another transaction"), FaultKind.TOO_MANY_RECIPIENTS
 )
 
+_DATA_REQUESTED: Final = DataRequested()
+_QUIT: Final = Quit()
+
 _OUT_OF_SEQUENCE: Final = {
     State.GREETED: Fault(Reply(503, "5.1", "Say EHLO first"), FaultKind.BAD_SEQUENCE),
     State.READY: Fault(Reply(503, "5.1", "Say MAIL first"), FaultKind.BAD_SEQUENCE),
@@ -170,109 +192,132 @@ class ServerSession:
 
     __slots__ = (
         "_at",
-        "_buffer",
-        "_fault",
         "_limits",
         "_offers",
         "_pending",
         "_reader",
         "_recipients",
-        "_skipping",
         "_smtputf8",
         "_state",
         "_utf8",
+        "deaf",
         "is_secure",
+        "over",
+        "pending_input",
     )
 
     def __init__(self, limits: Limits, *, smtputf8: bool = True) -> None:
         self._limits = limits
         self._smtputf8 = smtputf8
         self._state = _CONNECTED
-        self._buffer = b""
-        self._at = 0  # what of the buffer has been read; cutting it off at each command would copy it each time
-        self._pending: bytes | None = None  # the command that waits for its answer
-        self._fault: Fault | None = None  # a breach found while a command waited
+        # Plain attributes and no properties: the driver asks for them after every command.
+        self.pending_input = b""  # what has been received and not told; bytes, but to be asked for its truth only
+        self.over = False  # send what `answer` gave, then close
+        self.deaf = False  # it is over, awaits TLS, or is within a line that was too long: what comes is not heard
+        self._at = 0  # what of the input has been read; cutting it off at each command would copy it each time
+        self._pending: _Step | None = None  # the command that waits for its answer
         self._offers = _NOTHING_OFFERED
-        self._recipients = 0
+        self._recipients = 0  # of this transaction: those accepted, and the one that waits for its answer
         self._utf8 = False
-        self._reader: DataReader | None = None
-        self._skipping = False  # within a line that was too long
+        self._reader: DataReader | None = None  # within a body
         self.is_secure = False
 
     # ── the three verbs ──
 
     def receive(self, data: bytes) -> None:
-        if self._state < _HANDSHAKE:
-            self._buffer = self._buffer[self._at :] + data if self._buffer else data
+        if self.pending_input:
+            self.pending_input = self.pending_input[self._at :] + data
             self._at = 0
+        elif not self.deaf:
+            self.pending_input = data
+        elif not self.over and not self.awaits_handshake:
+            self._skip(data)
 
     def next_event(self) -> Event | Signal:
-        if self._pending is not None:
-            return PAUSED
-        if self._state is _BODY:
-            return self._next_of_body()
-        if self._fault is not None:
-            fault, self._fault = self._fault, None
-            return self._refused(fault)
-        if not self._buffer:
-            return NEED_DATA
-        if self._state is _CONNECTED:
-            return self._refused(_OUT_OF_TURN)
-        return self._next_command()
+        # Measured hot path. Its first octet finds the usual form of a command, and one match settles the whole line.
+        reader = self._reader
+        if reader is not None:
+            return self._next_of_body(reader)
+        received = self.pending_input
+        if received and self._pending is None:
+            at = self._at
+            usual = _USUAL[self._state].get(received[at])
+            if usual is not None:
+                match, event_of, step = usual
+                found = match(received, at)
+                if found is not None and (event := event_of(self, found)) is not None:
+                    if found["last"] is None:
+                        self._at = found.end()
+                    else:
+                        self.pending_input = b""
+                        if at:
+                            self._at = 0
+                    self._pending = step
+                    return event
+        return self._next_of_any_form()
 
     def answer(self, reply: Reply) -> bytes:
         """The bytes to send. None at all where the client has meanwhile spoken out of turn: a Fault comes next."""
-        verb = self._pending
-        if verb is None:
+        step = self._pending
+        if step is None:
             raise RuntimeError("nothing waits for an answer")
         self._pending = None
-        if self._buffer and verb in _LAST_IN_A_GROUP:
-            self._fault = _OUT_OF_TURN
+        if self.pending_input and step.ends_group:
+            self._state = _CONNECTED
             return b""
-        code = reply.code
-        if verb is _FATAL or code == 421 or code == 521:
-            # RFC 5321 3.8, RFC 7504 2: after these codes the server closes.
-            self._end()
-        elif code < 300 or verb in _SETTLED_BY_ANY_ANSWER:
-            self._move(verb)
-        elif code == 354 and verb == b"DATA":
+        following = step.following
+        if following is not None and reply.code < 300:
+            self._state = following
+        else:
+            self._settle(step, reply.code)
+        return reply.wire
+
+    def _settle(self, step: _Step, code: int) -> None:
+        """What an answer does besides moving on."""
+        verb = step.verb
+        if code == 354 and verb == b"DATA":
             self._reader = DataReader(self._limits.max_size, self._limits.data_line)
             self._state = _BODY
-        return reply.wire
+        elif step is _FATAL or verb == b"QUIT" or code == 421 or code == 521:
+            # RFC 5321 3.8, RFC 7504 2: after these codes the server closes.
+            self.end()
+        elif step.following is not None and verb in _SETTLED_BY_ANY_ANSWER:
+            self._state = step.following
+        elif verb == b"RCPT":
+            self._recipients -= 1
+        elif verb == b"STARTTLS" and code < 300:
+            self._state = _HANDSHAKE
+            self.deaf = True
 
     # ── what a driver does besides ──
 
     def end(self) -> None:
         """It is over, whatever the last reply was: what still comes is not heard."""
-        self._end()
+        self._state = _OVER
+        self.over = self.deaf = True
+        self.pending_input, self._at = b"", 0
+        self._reader = None
 
     def greeted(self) -> None:
         """The greeting is sent. A client that spoke before it is refused by the next event."""
-        if self._buffer and self._pending is None:
-            self._fault = _OUT_OF_TURN
-        self._state = State.GREETED
+        if not self.pending_input or self._pending is not None:
+            self._state = State.GREETED
 
     def answer_hello(self, hostname: str, offers: tuple[str, ...]) -> bytes:
         """250 to EHLO with these offers (`SIZE 1000`, `PIPELINING` ...), or to HELO without any."""
-        esmtp = self._pending == b"EHLO"
-        reply, names = _hello_reply(hostname, offers if esmtp else (), self._smtputf8)
-        wire = self.answer(reply)
-        self._offers = names
-        return wire
+        step = self._pending
+        esmtp = step is not None and step.verb == b"EHLO"
+        reply, self._offers = _hello_reply(hostname, offers if esmtp else (), self._smtputf8)
+        return self.answer(reply)
 
     def secured(self) -> None:
         """The TLS handshake is done. RFC 3207 4.2: nothing that was said before it counts."""
         if self._state is not _HANDSHAKE:
             raise RuntimeError("no STARTTLS was answered with 220")
         self._offers = _NOTHING_OFFERED
-        self._forget_envelope()
         self._state = State.GREETED
         self.is_secure = True
-
-    @property
-    def over(self) -> bool:
-        """Send what `answer` gave, then close."""
-        return self._state is _OVER
+        self.deaf = False
 
     @property
     def awaits_handshake(self) -> bool:
@@ -286,57 +331,93 @@ class ServerSession:
     @property
     def buffered(self) -> int:
         """Octets received and not yet understood."""
-        return len(self._buffer) - self._at
+        return len(self.pending_input) - self._at
 
-    @property
-    def pending_input(self) -> bool:
-        return bool(self._buffer)
+    # ── commands in their usual form: capitals, one blank, a plain address; None for what needs a closer look ──
 
-    # ── commands ──
+    def _usual_ehlo(self, found: re.Match[bytes]) -> Event:
+        return Hello(found[1].decode(), True)
+
+    def _usual_helo(self, found: re.Match[bytes]) -> Event:
+        return Hello(found[1].decode(), False)
+
+    def _usual_mail(self, found: re.Match[bytes]) -> Event | None:
+        raw, declared, body = found.group(1, 2, 3)
+        if len(raw) > LABEL_OCTETS:
+            return None
+        size = None
+        if declared is not None:
+            size = int(declared)
+            if size > (self._limits.max_size or size) or not self._offers >= _USUAL_OFFERS:
+                return None
+        self._utf8 = False
+        self._recipients = 0
+        return Mail(common_address(raw), size, body.decode() if body else "", False, ())
+
+    def _usual_rcpt(self, found: re.Match[bytes]) -> Event | None:
+        raw = found[1]
+        if len(raw) > LABEL_OCTETS or self._recipients >= self._limits.recipients:
+            return None
+        self._recipients += 1
+        return Recipient(common_address(raw), ())
+
+    def _usual_data(self, found: re.Match[bytes]) -> Event:
+        return _DATA_REQUESTED
+
+    def _usual_quit(self, found: re.Match[bytes]) -> Event:
+        return _QUIT
+
+    # ── commands in any form ──
+
+    def _next_of_any_form(self) -> Event | Signal:
+        if self._pending is not None:
+            return PAUSED
+        if not self.pending_input:
+            return NEED_DATA
+        if self._state is _CONNECTED:
+            return self._refused(_OUT_OF_TURN)
+        return self._next_command()
 
     def _next_command(self) -> Event | Signal:
-        # Measured hot path: two finds, one slice and one look into the table for a command.
-        buffer, start = self._buffer, self._at
-        end = buffer.find(b"\n", start)
-        if end < 0 or self._skipping:
-            return self._unfinished_line(end)
-        line = buffer[start : end + 1]
-        if end + 1 == len(buffer):
-            self._buffer = b""
+        received, start = self.pending_input, self._at
+        end = received.find(b"\n", start) + 1
+        if not end:
+            return self._unfinished_line()
+        line = received[start:end]
+        if end == len(received):
+            self.pending_input = b""
             self._at = 0
         else:
-            self._at = end + 1
-        length = end + 1 - start
+            self._at = end
+        length = end - start
         if length < 2 or line.find(b"\r") != length - 2 or b"\0" in line or length > self._limits.command_line:
             fault = self._flaw_of(line)
             if fault is not None:
                 return self._refused(fault)
         verb, _, argument = line[:-2].partition(b" ")
         verb = verb.upper()
-        if self._buffer and verb in _LAST_IN_A_GROUP:
+        if self.pending_input and verb in _LAST_IN_A_GROUP:
             return self._refused(_OUT_OF_TURN)
-        event = _PARSERS[verb](self, argument) if verb in TABLE[self._state] else self._why_not(verb)
+        step = _STEPS[self._state].get(verb)
+        event = _PARSERS[verb](self, argument) if step is not None else self._why_not(verb)
         if type(event) is Fault:
             return self._refused(event, verb)
-        self._pending = verb
+        self._pending = step
         return event
 
-    def _unfinished_line(self, end: int) -> Event | Signal:
-        """No line end yet, or the rest of a line that was refused: it is dropped as it comes, never kept."""
-        if self._skipping and end >= 0:
-            self._skipping = False
-            self._drop(end + 1)
-            return self.next_event()
-        if self._skipping:
-            self._drop(len(self._buffer))
-        elif self.buffered >= self._limits.long_command_line:
-            self._skipping = True
-            self._drop(len(self._buffer))
-            return self._refused(_TOO_LONG)
-        return NEED_DATA
+    def _unfinished_line(self) -> Event | Signal:
+        if self.buffered < self._limits.long_command_line:
+            return NEED_DATA
+        self.pending_input, self._at = b"", 0
+        self.deaf = True
+        return self._refused(_TOO_LONG)
 
-    def _drop(self, until: int) -> None:
-        self._buffer, self._at = self._buffer[until:], 0
+    def _skip(self, data: bytes) -> None:
+        """The rest of a line that was refused: it is dropped as it comes, never kept."""
+        end = data.find(b"\n") + 1
+        if end:
+            self.pending_input = data[end:]
+            self.deaf = False
 
     def _flaw_of(self, line: bytes) -> Fault | None:
         if len(line) > self._limits.long_command_line:
@@ -355,9 +436,8 @@ class ServerSession:
             return _OTHER_PROTOCOL
         return _NOT_OFFERED if verb in _NEVER_OFFERED else _UNKNOWN
 
-    def _refused(self, fault: Fault, verb: bytes = _FAULT) -> Fault:
-        # A refused DATA is still the last of its group: what came with it is a message and must not be obeyed.
-        self._pending = _FATAL if fault.kind.closes else verb if verb in _LAST_IN_A_GROUP else _FAULT
+    def _refused(self, fault: Fault, verb: bytes = b"") -> Fault:
+        self._pending = _FATAL if fault.kind.closes else _REFUSED_LAST if verb in _LAST_IN_A_GROUP else _REFUSED
         return fault
 
     # ── one parser for each command; a Fault is its way of saying no ──
@@ -381,21 +461,13 @@ class ServerSession:
         if isinstance(path, AddressError):
             return Fault(Reply(501, "1.7", path.why), FaultKind.BAD_ARGUMENT)
         sender, rest = path
+        self._recipients = 0
         if not rest:
             self._utf8 = False
             return Mail(sender, None, "", False, ()) if not sender.utf8 else _NEEDS_SMTPUTF8
         return self._mail_with(sender, rest)
 
     def _mail_with(self, sender: Address, rest: bytes) -> Event:
-        # Measured hot path: what nearly every server sends.
-        usual = _USUAL_PARAMETERS.fullmatch(rest) if self._offers >= _USUAL_OFFERS and not sender.utf8 else None
-        if usual is None:
-            return self._mail_with_any(sender, rest)
-        self._utf8 = False
-        size, body = int(usual[1]), usual[2]
-        return self._if_it_fits(Mail(sender, size, body.decode() if body else "", False, ()))
-
-    def _mail_with_any(self, sender: Address, rest: bytes) -> Event:
         params = mail_parameters(rest, self._offers)
         if isinstance(params, ParameterFault):
             return Fault(*params)
@@ -423,7 +495,10 @@ class ServerSession:
         if self._recipients >= self._limits.recipients:
             return _TOO_MANY
         params = recipient_parameters(rest, self._offers) if rest else ()
-        return Fault(*params) if isinstance(params, ParameterFault) else Recipient(address, params)
+        if isinstance(params, ParameterFault):
+            return Fault(*params)
+        self._recipients += 1
+        return Recipient(address, params)
 
     def _data(self, argument: bytes) -> Event:
         return _NO_ARGUMENT if argument.strip() else DataRequested()
@@ -450,46 +525,21 @@ class ServerSession:
 
     # ── the body ──
 
-    def _next_of_body(self) -> Event | Signal:
-        reader = self._reader
-        assert reader is not None
+    def _next_of_body(self, reader: DataReader) -> Event | Signal:
         if not reader.ended:
-            if not self._buffer:
+            received = self.pending_input
+            if not received:
                 return NEED_DATA
-            chunk, rest = reader.feed(self._buffer[self._at :] if self._at else self._buffer)
-            self._buffer, self._at = rest, 0
+            # Nothing stands before it: DATA is the last of its group, and its answer comes before the body.
+            chunk, self.pending_input = reader.feed(received)
             if chunk:
                 return DataChunk(chunk)
             if not reader.ended:
                 return NEED_DATA
+        self._reader = None
         flaw = reader.flaw
-        self._pending = _FATAL if flaw is _OVERRUN else _DOT
+        self._pending = _FATAL if flaw is _OVERRUN else _ENDED
         return DataEnd(reader.size, reader.wire_size, flaw)
-
-    # ── states ──
-
-    def _move(self, verb: bytes) -> None:
-        following = TABLE[self._state].get(verb)
-        if following is None or following is _BODY:  # a fault, or a DATA that was not answered by 354: nothing changes
-            return
-        self._state = following
-        if verb == b"RCPT":
-            self._recipients += 1
-        elif following is _READY:
-            self._forget_envelope()
-        elif following is _OVER:
-            self._end()
-
-    def _forget_envelope(self) -> None:
-        self._recipients = 0
-        self._utf8 = False
-        self._reader = None
-
-    def _end(self) -> None:
-        self._state = _OVER
-        self._buffer, self._at = b"", 0
-        self._fault = None
-        self._reader = None
 
 
 @lru_cache(maxsize=64)
@@ -512,3 +562,32 @@ _PARSERS: Final[dict[bytes, Callable[[ServerSession, bytes], Event]]] = {
     b"HELP": ServerSession._help,
     b"QUIT": ServerSession._quit,
 }
+
+_EventOf = Callable[[ServerSession, re.Match[bytes]], Event | None]
+_Usual = tuple[Callable[[bytes, int], re.Match[bytes] | None], _EventOf, _Step]
+
+_NAME: Final = rb" ([!-~]{1,255})"
+_SIZE: Final = rb"(?: SIZE=([0-9]{1,20})(?: BODY=(7BIT|8BITMIME))?)?"
+
+# None of these lines can be longer than a command line may be.
+_USUAL_FORMS: Final[dict[bytes, tuple[bytes, _EventOf]]] = {
+    b"EHLO": (_NAME, ServerSession._usual_ehlo),
+    b"HELO": (_NAME, ServerSession._usual_helo),
+    b"MAIL": (rb" FROM: ?" + COMMON_PATH + _SIZE, ServerSession._usual_mail),
+    b"RCPT": (rb" TO: ?" + COMMON_PATH, ServerSession._usual_rcpt),
+    b"DATA": (b"", ServerSession._usual_data),
+    b"QUIT": (b"", ServerSession._usual_quit),
+}
+
+
+def _usual(step: _Step) -> _Usual:
+    form, event_of = _USUAL_FORMS[step.verb]
+    # `last`: nothing stands behind the line.
+    last = rb"(?P<last>\Z)" if step.ends_group else rb"(?P<last>\Z)?"
+    return re.compile(step.verb + form + rb"\r\n" + last).match, event_of, step
+
+
+# For each state, by the first octet. In a state without commands, and where the client had to listen, there is none.
+_USUAL: Final[tuple[dict[int, _Usual], ...]] = tuple(
+    {verb[0]: _usual(step) for verb, step in _STEPS[state].items() if verb in _USUAL_FORMS} for state in State
+)

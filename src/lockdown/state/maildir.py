@@ -22,8 +22,8 @@ def deliver(directory: Path, pieces: Iterable[bytes], *, name: str = "") -> Path
     Durable means: file fsync, rename into `new/`, fsync of `new/`, all done before this returns. A `name` makes the
     delivery repeatable: the same message again takes the place of the first and is not a second copy.
     """
-    name = name or _unique()
-    aside, final = directory / "tmp" / name, directory / "new" / name
+    # Aside it has a name of its own: two deliveries under one name must not write into one file.
+    aside, final = directory / "tmp" / _unique(), directory / "new" / (name or _unique())
     _make(directory)
     try:
         _write_through(aside, pieces)

@@ -9,8 +9,10 @@ Fails as: OperatorError when the folder cannot be made. Reading never fails for 
 
 from __future__ import annotations
 
+import math
 import os
-from bisect import bisect_left
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -107,7 +109,7 @@ class GatewayMetrics:
 
     def connection(self, state: str) -> None:
         """A connection was greeted, refused, ended for slowness."""
-        self._connects.add((state,))
+        self._connects.since[(state,)] += 1
 
     def command(self, verb: str, code: int, count: int = 1) -> None:
         """Commands were answered; `verb` is the event's name or the verb itself."""
@@ -115,13 +117,13 @@ class GatewayMetrics:
 
     def message(self, verdict: str, reason: str, size_bytes: int, direction: str = "in") -> None:
         """A transaction has ended so, because of this control ("" when none objected)."""
-        self._messages.add((direction, verdict, reason))
+        self._messages.since[direction, verdict, reason] += 1
         if size_bytes:
-            self._sizes.add(size_bytes)
+            self._sizes.since.append(size_bytes)
 
     def dot_to_reply(self, seconds: float) -> None:
         """How long a message's sender has waited for its answer."""
-        self._waits.add(seconds)
+        self._waits.since.append(seconds)
 
     def outcome_unknown(self) -> None:
         """Upstream's answer was lost."""
@@ -157,11 +159,11 @@ class GatewayMetrics:
 class _Counts:
     """A counter with labels, in a dict until it is poured out."""
 
-    __slots__ = ("_children", "_counter", "_since")
+    __slots__ = ("_children", "_counter", "since")
 
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
-        self._since: dict[tuple[str | int, ...], int] = {}
+        self.since: defaultdict[tuple[str | int, ...], int] = defaultdict(int)
         self._children: dict[tuple[str | int, ...], Counter] = {}
 
     @property
@@ -169,10 +171,10 @@ class _Counts:
         return len(self._children)
 
     def add(self, labels: tuple[str | int, ...], amount: int = 1) -> None:
-        self._since[labels] = self._since.get(labels, 0) + amount
+        self.since[labels] += amount
 
     def flush(self) -> None:
-        since, self._since = self._since, {}
+        since, self.since = self.since, defaultdict(int)
         for labels, amount in since.items():
             self._child(labels).inc(amount)
 
@@ -184,25 +186,24 @@ class _Counts:
 
 
 class _Distribution:
-    """A histogram, in a list until it is poured out."""
+    """A histogram; its values stand in a list until they are sorted and poured out together."""
 
-    __slots__ = ("_bounds", "_counts", "_histogram", "_sum")
+    __slots__ = ("_bounds", "_histogram", "since")
 
     def __init__(self, histogram: Histogram, bounds: tuple[float, ...]) -> None:
         self._histogram, self._bounds = histogram, bounds
-        self._counts, self._sum = [0] * (len(bounds) + 1), 0.0
-
-    def add(self, value: float) -> None:
-        self._counts[bisect_left(self._bounds, value)] += 1
-        self._sum += value
+        self.since: list[float] = []
 
     def flush(self) -> None:
         """The library has no way to observe many at once, so its buckets are added to by name; a test holds it so."""
-        for bucket, count in zip(self._histogram._buckets, self._counts, strict=True):
-            if count:
-                bucket.inc(count)
-        self._histogram._sum.inc(self._sum)
-        self._counts, self._sum = [0] * len(self._counts), 0.0
+        values, self.since = sorted(self.since), []
+        below = 0
+        for bucket, bound in zip(self._histogram._buckets, (*self._bounds, math.inf), strict=True):
+            upto = bisect_right(values, bound)
+            if upto > below:
+                bucket.inc(upto - below)
+            below = upto
+        self._histogram._sum.inc(sum(values))
 
 
 def _take_room() -> None:

@@ -19,13 +19,12 @@ from __future__ import annotations
 
 import os
 import struct
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import IntEnum
 from hashlib import blake2b
 from pathlib import Path
+from zlib import crc32
 
 from lockdown.state.keyfile import key_of
 from lockdown.state.shared import ABSENT, SharedTable
@@ -37,12 +36,21 @@ _CHECKSUM = struct.Struct("=I")
 _RECORD = struct.Struct(f"={_KEY_BYTES}sBHIQdH")
 _TEXT_AT = _CHECKSUM.size + _RECORD.size
 MOST_TEXT_BYTES = _VALUE_BYTES - _TEXT_AT
+_pack, _pack_checksum = _RECORD.pack, _CHECKSUM.pack
+_process = os.getpid()
+"""Of this process; kept, since asking the system with each message costs as much as writing the record."""
 
 
-class _Kind(IntEnum):
-    BEGUN = 1
-    SETTLED = 2
-    DOUBTFUL = 3
+def _forked() -> None:
+    global _process
+    _process = os.getpid()
+
+
+os.register_at_fork(after_in_child=_forked)
+
+
+# Of a record. Plain numbers: a member of an Enum class is dear to reach, and these are written with every message.
+_BEGUN, _SETTLED, _DOUBTFUL = 1, 2, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,32 +84,41 @@ class Outcomes:
     def __init__(self, directory: Path, *, keep: timedelta, slots: int = 131072) -> None:
         path = Path(directory) / "outcomes"
         self._table = SharedTable(path, digest_bytes=_KEY_BYTES, value_bytes=_VALUE_BYTES, slots=slots)
-        self._memory = self._table.memory
-        self._secret = key_of(path.with_name("outcomes.key"))
+        self._memory, self._write = self._table.memory, self._table.write
+        # A copy of a hash that has taken in the key already is a third cheaper than a new one.
+        self._hash = blake2b(digest_size=_KEY_BYTES, key=key_of(path.with_name("outcomes.key")))
         self._keep_seconds = keep.total_seconds()
-        self._pid, self._start = os.getpid(), _start_of(os.getpid())
+        self._pid, self._start = _process, _start_of(_process)
 
     def key(self, client_prefix: str, sender: str, recipients: Sequence[str], content_digest: bytes) -> bytes:
         """What an identical retry has in common with its first sending. The order of recipients does not matter."""
-        envelope = "\0".join((client_prefix, sender, *sorted(recipients))).encode("utf-8", "surrogateescape")
-        return blake2b(content_digest + envelope, digest_size=_KEY_BYTES, key=self._secret).digest()
+        if len(recipients) == 1:
+            envelope = f"{client_prefix}\0{sender}\0{recipients[0]}".encode("utf-8", "surrogateescape")
+        else:
+            envelope = "\0".join((client_prefix, sender, *sorted(recipients))).encode("utf-8", "surrogateescape")
+        hashed = self._hash.copy()
+        hashed.update(content_digest + envelope)
+        return hashed.digest()
 
     def begin(self, key: bytes, now: float) -> None:
         """The message is about to be handed upstream; its answer is unknown."""
-        if self._pid != os.getpid():
-            self._pid, self._start = os.getpid(), _start_of(os.getpid())
-        self._write(key, _Kind.BEGUN, 0, b"", now)
+        if self._pid != _process:
+            self._pid, self._start = _process, _start_of(_process)
+        body = _pack(key, _BEGUN, 0, self._pid, self._start, now, 0)
+        self._write(key, _pack_checksum(crc32(body)) + body, self._rank)
 
     def settle(self, key: bytes, code: int, text: str, now: float) -> None:
         """Upstream's final reply; to be called before the client hears it. The text is cut to fit."""
         octets = text.encode("utf-8", "replace")
         if len(octets) > MOST_TEXT_BYTES:
             octets = octets[:MOST_TEXT_BYTES].decode("utf-8", "ignore").encode()
-        self._write(key, _Kind.SETTLED, code, octets, now)
+        body = _pack(key, _SETTLED, code, self._pid, self._start, now, len(octets)) + octets
+        self._write(key, _pack_checksum(crc32(body)) + body, self._rank)
 
     def doubt(self, key: bytes, now: float) -> None:
         """The connection was lost after the final dot: a retry finds `Lost`, though we live."""
-        self._write(key, _Kind.DOUBTFUL, 0, b"", now)
+        body = _pack(key, _DOUBTFUL, 0, self._pid, self._start, now, 0)
+        self._write(key, _pack_checksum(crc32(body)) + body, self._rank)
 
     def recall(self, key: bytes, now: float) -> Outcome | None:
         """What is known of this key; None: nothing, or not any more."""
@@ -111,11 +128,11 @@ class Outcomes:
         octets = self._memory[at : at + _VALUE_BYTES]
         written, kind, code, pid, start, since, length = _RECORD.unpack_from(octets, _CHECKSUM.size)
         body = octets[_CHECKSUM.size : _TEXT_AT + length]
-        if zlib.crc32(body) != _CHECKSUM.unpack_from(octets)[0] or written != key or now - since > self._keep_seconds:
+        if crc32(body) != _CHECKSUM.unpack_from(octets)[0] or written != key or now - since > self._keep_seconds:
             return None
-        if kind == _Kind.SETTLED:
+        if kind == _SETTLED:
             return Settled(code, octets[_TEXT_AT : _TEXT_AT + length].decode())
-        in_flight = kind == _Kind.BEGUN and _start_of(pid) == start
+        in_flight = kind == _BEGUN and _start_of(pid) == start
         return InFlight(since) if in_flight else Lost(since)
 
     def forget(self, key: bytes) -> None:
@@ -129,15 +146,6 @@ class Outcomes:
     def close(self) -> None:
         """Give the file back; what it says stays."""
         self._table.close()
-
-    def _write(self, key: bytes, kind: _Kind, code: int, text: bytes, now: float) -> None:
-        body = _RECORD.pack(key, kind, code, self._pid, self._start, now, len(text)) + text
-        value = _CHECKSUM.pack(zlib.crc32(body)) + body
-        at = self._table.find(key)
-        if at == ABSENT:
-            self._table.insert(key, value, self._rank)
-        else:
-            self._memory[at : at + len(value)] = value
 
     def _rank(self, value_at: int) -> tuple[float, ...]:
         """The lowest leaves: the oldest."""
@@ -155,7 +163,7 @@ def _start_of(pid: int) -> int:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
         return 0
-    return 0 if fields[0] in b"ZX" else zlib.crc32(_boot()) << 32 | int(fields[19]) & 0xFFFFFFFF
+    return 0 if fields[0] in b"ZX" else crc32(_boot()) << 32 | int(fields[19]) & 0xFFFFFFFF
 
 
 def _boot() -> bytes:

@@ -30,6 +30,7 @@ HEADER_BYTES = 64
 ABSENT = -1
 
 _HEADER = struct.Struct("<8sIII")
+_first_word = struct.Struct("<I").unpack_from
 _MAGIC = b"LDTABLE1"
 
 
@@ -66,21 +67,42 @@ class SharedTable:
 
     def place(self, digest: bytes) -> tuple[int, int]:
         """Where in `memory` this digest's bucket begins, and where its digests end and its values begin."""
-        start = HEADER_BYTES + int.from_bytes(digest[:4], "little") % self._buckets * self._bucket_bytes
+        start = HEADER_BYTES + _first_word(digest)[0] % self._buckets * self._bucket_bytes
         return start, start + self._values_at
+
+    # `find`, `write` and `drop` run for each message: the place is worked out in them, a call would cost as much again.
 
     def find(self, digest: bytes) -> int:
         """Where in `memory` the value of this digest begins, or ABSENT."""
-        start, values = self.place(digest)
+        start = HEADER_BYTES + _first_word(digest)[0] % self._buckets * self._bucket_bytes
+        values = start + self._values_at
         # A match across two neighbours is as unlikely as a collision of digests, and means as little.
         at = self.memory.find(digest, start, values)
         return ABSENT if at < 0 else values + (at - start) // self._digest_bytes * self.value_bytes
 
+    def write(self, digest: bytes, value: bytes, rank: Callable[[int], tuple[float, ...]]) -> None:
+        """Give a digest this value, or the first octets of it; as `insert` does where it is absent."""
+        memory, start = self.memory, HEADER_BYTES + _first_word(digest)[0] % self._buckets * self._bucket_bytes
+        values = start + self._values_at
+        at = memory.find(digest, start, values)
+        if at >= 0:
+            at = values + (at - start) // self._digest_bytes * self.value_bytes
+            memory[at : at + len(value)] = value
+        else:
+            self._enter(start, values, digest, value, rank)
+
     def insert(self, digest: bytes, value: bytes, rank: Callable[[int], tuple[float, ...]]) -> int:
         """Enter an absent digest; from a full bucket the one that ranks lowest leaves. Gives where the value lies."""
-        memory, size = self.memory, self._digest_bytes
         start, values = self.place(digest)
-        at = self._free(start, values)
+        return self._enter(start, values, digest, value, rank)
+
+    def _enter(
+        self, start: int, values: int, digest: bytes, value: bytes, rank: Callable[[int], tuple[float, ...]]
+    ) -> int:
+        memory, size = self.memory, self._digest_bytes
+        at = memory.find(self._empty, start + self._first, values)
+        if at < 0 or (at - start) % size:
+            at = self._free(start, values)
         if at < 0:
             slot = min(range(WAYS), key=lambda way: rank(values + way * self.value_bytes))
             at = start + slot * size
@@ -92,8 +114,8 @@ class SharedTable:
 
     def drop(self, digest: bytes) -> None:
         """Remove a digest, if it is there."""
-        start, values = self.place(digest)
-        at = self.memory.find(digest, start, values)
+        start = HEADER_BYTES + _first_word(digest)[0] % self._buckets * self._bucket_bytes
+        at = self.memory.find(digest, start, start + self._values_at)
         if at >= 0:
             self.memory[at : at + self._digest_bytes] = self._empty
 

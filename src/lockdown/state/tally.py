@@ -199,6 +199,17 @@ class Gauge:
         else:
             self._files.own.drop(digest)
 
+    def put(self, key: str | bytes, number: int) -> None:
+        """Make this worker's number for the key this one, whatever it was."""
+        digest, start, values = self._place(key)
+        at = self._own.find(digest, start, values)
+        if at >= 0 and number > 0:
+            self._words[(values + at - start) >> 3] = number
+        elif number > 0:
+            self._files.own.insert(digest, _NUMBER.pack(number), self._rank)
+        elif at >= 0:
+            self._files.own.drop(digest)
+
     def total(self, key: str | bytes) -> int:
         """What the key has now, over all workers."""
         digest, start, values = self._place(key)

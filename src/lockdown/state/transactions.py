@@ -14,7 +14,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -134,8 +134,9 @@ class TransactionLog:
 
     def flush(self) -> None:
         """Append what waits."""
-        lines, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        for piece in _pieces(lines):
+        lines, size = self._waiting, self._waiting_bytes
+        self._waiting, self._waiting_bytes = [], 0
+        for piece in _pieces(lines, size):
             try:
                 self._append(piece)
             except OSError as error:
@@ -187,8 +188,13 @@ class TransactionLog:
             _log.error("the transaction log cannot be written: %s; mail goes on. Try: df -h %s", why, self._folder)
 
 
-def _pieces(lines: list[bytes]) -> Iterator[bytes]:
+def _pieces(lines: list[bytes], together: int) -> Iterable[bytes]:
     """Together as many lines as fit into one write; a longer line is a piece of its own."""
+    # Hot path: mostly all of them fit.
+    return _cut(lines) if together > _PIECE_BYTES else (b"\n".join(lines) + b"\n",) if lines else ()
+
+
+def _cut(lines: list[bytes]) -> Iterator[bytes]:
     piece: list[bytes] = []
     size = 0
     for line in lines:

@@ -11,8 +11,10 @@ import re
 import unicodedata
 from collections.abc import Set
 
-MAY_LEAD_ELSEWHERE = re.compile(r"[%!@:=]|[^\x20-\x7e]|\ASRS[01][-+]", re.IGNORECASE)
-"""The hot path: an ordinary local part has none of these, and one search settles it."""
+# All that is printable but % ! @ : and =. The hot path: one run over one set of characters settles it, which costs a
+# third of a search for alternatives.
+ORDINARY = re.compile(r"(?![Ss][Rr][Ss][01][-+])[\x20\x22-\x24\x26-\x39;<>?\x41-\x7e]*\Z")
+"""Matches a local part that is the name of a mailbox and nothing more."""
 _ROUTE_SIGNS = {
     "@": "a second address inside the local part",
     "%": "a percent route",
@@ -30,7 +32,7 @@ _HOST = re.compile(r"[^.]+(?:\.[^.]+)*\.(?:[^.]*[^.\d][^.]*)\.?|\d+(?:\.\d+){3}"
 
 def hidden_destination(local: str, ours: Set[str], *, srs: bool, verp: bool) -> str:
     """Say where a local part would lead besides the mailbox of that name; nothing for an ordinary one."""
-    return _route(local, ours, srs, verp) if MAY_LEAD_ELSEWHERE.search(local) else ""
+    return "" if ORDINARY.match(local) else _route(local, ours, srs, verp)
 
 
 def carries_address(local: str, ours: Set[str]) -> bool:

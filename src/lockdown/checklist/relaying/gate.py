@@ -12,7 +12,7 @@ import unicodedata
 from dataclasses import dataclass
 from enum import Enum
 
-from lockdown.checklist.relaying.forms import MAY_LEAD_ELSEWHERE, carries_address, hidden_destination
+from lockdown.checklist.relaying.forms import ORDINARY, carries_address, hidden_destination
 from lockdown.config import Settings
 from lockdown.model.mail import Announced, Asked, Client
 from lockdown.model.verdict import ACCEPT, Kind, Verdict
@@ -21,7 +21,6 @@ from lockdown.smtp.address import Address, AddressShape
 OPEN_TO_STRANGERS = "relaying.open-to-strangers"
 UNKNOWN_RECIPIENT = "relaying.unknown-recipient"
 SENDER_SHAPE = "relaying.sender-shape"
-
 
 
 class Route(Enum):
@@ -98,7 +97,7 @@ def route(recipient: Address, client: Client, policy: Settings) -> Route:
         if domain not in rules.domains:
             return _OUTWARD if _may_go_out(recipient, client, rules) else _NOWHERE
         # Hot path: what nearly every address is, told without asking the two questions that are behind.
-        if not utf8 and raw[-1] != "." and MAY_LEAD_ELSEWHERE.search(local) is None:
+        if not utf8 and raw[-1] != "." and ORDINARY.match(local) is not None:
             return _INWARD
         return _NOWHERE if _not_a_mailbox(recipient, rules) else _INWARD
     # RFC 5321 4.1.1.3: <postmaster> needs no domain.
