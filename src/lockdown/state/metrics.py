@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 
 _SIZES = (1024, 4096, 16384, 65536, 262144, 1 << 20, 4 << 20, 16 << 20, 64 << 20)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-_VERBS = {"Hello": "EHLO", "Mail": "MAIL", "Recipient": "RCPT", "DataRequested": "DATA", "DataEnd": "message"}
+_VERBS = {
+    "Hello": "EHLO", "Mail": "MAIL", "Recipient": "RCPT", "DataRequested": "DATA", "DataEnd": "message",
+    "StartTls": "STARTTLS", "Reset": "RSET", "Noop": "NOOP", "Verify": "VRFY", "Help": "HELP", "Quit": "QUIT",
+    "Fault": "refused",
+}  # fmt: skip
 _DEAD = "dead"
 
 

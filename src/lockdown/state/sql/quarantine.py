@@ -35,7 +35,7 @@ def message(link: Connection, host: str, id: str) -> HeldMessage | None:
 
 
 def message_of_key(link: Connection, host: str, key: str) -> HeldMessage | None:
-    """The sending that an identical retry repeats, as long as it is held: what is no longer here answers for nothing."""
+    """The sending that an identical retry repeats, as long as it is held: what is gone answers for nothing."""
     wanted = select(held).where(held.c.host_id == host, held.c.key == key, held.c.state == HeldState.HELD.value)
     row = link.execute(wanted.limit(1)).one_or_none()
     return _message(row) if row else None
