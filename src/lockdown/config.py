@@ -498,6 +498,7 @@ _LISTEN = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[\w.*-]+):\d{1,5}\Z")
 _UPSTREAM = re.compile(
     r"(?:smtp|smtp\+starttls|lmtp)://(?:\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::\d{1,5})?(?:\?[\w=&.-]*)?\Z|lmtp:/[^?]+\Z|maildir:.+\Z"
 )
+_UPSTREAM_PORT = re.compile(r"://[^?]*:(\d+)(?:\?|\Z)")
 _DOMAIN = re.compile(
     r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z"
 )
@@ -529,15 +530,20 @@ def _listeners(settings: Settings) -> Problems:
 
 def _routes(gateway: Gateway) -> Problems:
     for url in upstreams(gateway):
-        if not _UPSTREAM.match(url):
+        if not _is_upstream(url):
             likely = '"smtp://10.0.0.5:25", "lmtp://127.0.0.1:24" or "maildir:mail"'
             yield "gateway.upstream", f"{url!r} is not an upstream, like {likely}"
     if not upstreams(gateway):
         yield "gateway.upstream", "there is no upstream at all, so no message could ever be accepted"
-    if gateway.outbound and not (gateway.outbound.startswith("smtp") and _UPSTREAM.match(gateway.outbound)):
+    if gateway.outbound and not (gateway.outbound.startswith("smtp") and _is_upstream(gateway.outbound)):
         yield "gateway.outbound", f"{gateway.outbound!r} is not smtp://host:port"
     if gateway.tls_key and not gateway.tls_certificate:
         yield "gateway.tls_key", "it is a key without a certificate: gateway.tls_certificate is empty"
+
+
+def _is_upstream(url: str) -> bool:
+    port = _UPSTREAM_PORT.search(url)
+    return bool(_UPSTREAM.match(url)) and (port is None or 0 < int(port[1]) <= 65535)
 
 
 def _domains(settings: Settings) -> Problems:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lockdown.model.mail import Block
 from tests.gateway.house import LOOPBACK, Talker, house, run, until
 
 LISTED = """
@@ -46,6 +47,20 @@ def test_a_harvester_far_over_its_limit_is_refused_for_good_and_closed(tmp_path:
             client.say("MAIL FROM:<a@sender.example>", "RCPT TO:<anna@example.org>", "RCPT TO:<anna@example.org>")
             said = await client.rest()
             assert said.count("550 5.7.1 Too many refused recipients") == 1
+
+    run(story())
+
+
+@pytest.mark.parametrize(("by", "exempt", "heard"), [("anna", (), "421"), ("lockdown", (LOOPBACK,), "250")])
+def test_a_block_reaches_a_connected_client_at_its_next_message_unless_the_gate_exempts_it(
+    tmp_path: Path, by: str, exempt: tuple[str, ...], heard: str
+) -> None:
+    async def story() -> None:
+        never = f"[monitoring]\nnever_block = [{', '.join(repr(one) for one in exempt)}]\n"
+        async with house(tmp_path, never) as here:
+            client = await here.client()
+            here.worker.counts.blocks.replace([Block(LOOPBACK, "a flood", None, by)])
+            assert (await client.ask("MAIL FROM:<a@sender.example>")).startswith(heard)
 
     run(story())
 

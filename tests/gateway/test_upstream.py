@@ -11,7 +11,8 @@ import pytest
 
 from lockdown.gateway.body import Body
 from lockdown.gateway.upstream import SmtpUpstream
-from tests.gateway.house import LETTER, LOOPBACK, House, house, run, until
+from lockdown.model.errors import OperatorError
+from tests.gateway.house import LETTER, LOOPBACK, House, house, run, settings_of, until
 from tests.rig.network import free_port
 from tests.rig.upstream import Call, Drop, FakeUpstream, Say, Stall
 
@@ -224,6 +225,13 @@ def test_a_body_that_cannot_be_read_back_is_451_and_ends_the_connection_without_
                 assert here.worker.memory.used == 0
 
     run(story())
+
+
+@pytest.mark.parametrize("url", ["smtp://10.0.0.5:70000", "lmtp://10.0.0.5:0", "smtp://[::1]:99999?proxy=v2"])
+def test_an_upstream_with_a_port_that_there_is_not_is_told_in_words(url: str) -> None:
+    with pytest.raises(OperatorError) as told:
+        settings_of(behind(url))
+    assert "is not an upstream" in told.value.why
 
 
 # ── TLS towards it ──

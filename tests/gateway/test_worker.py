@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import threading
 from pathlib import Path
 
 import pytest
 
+from lockdown.gateway.worker import take_descriptors
 from lockdown.state.layout import StateDirectory
 from tests.gateway.house import house, run, until
 
@@ -107,5 +109,32 @@ def test_an_upload_far_over_the_limit_is_given_up_and_keeps_no_memory(tmp_path: 
             await until(lambda: not here.worker.connections, "it is closed")
             assert [one.response.code for one in here.log()] == [552, 552]
             assert here.worker.memory.used == 0
+
+    run(story())
+
+
+def test_a_worker_takes_all_the_descriptors_that_it_may_have() -> None:
+    before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, most), most))
+    try:
+        take_descriptors()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (most, most)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before, most))
+
+
+def test_a_worker_without_descriptors_left_turns_nobody_into_a_crash_and_serves_again(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with house(tmp_path, '[gateway]\nmemory_per_message = "1 KiB"\n') as here:
+            client = await here.client()
+            before = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (4, before[1]))
+            try:
+                answer = await client.send(b"Subject: large\r\n\r\n" + b"x" * 5000 + b"\r\n")
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, before)
+            assert answer.startswith("452 4.3.1")
+            assert here.worker.memory.used == 0
+            assert (await client.send()).startswith("250")
 
     run(story())

@@ -64,6 +64,7 @@ _IDLE_SECONDS = 2.0
 CLOSING = Reply(421, "3.2", "Service is shutting down; try again")
 NO_ROOM = Reply(452, "3.1", "No room for a message right now; try again")
 CRASHED = Reply(451, "3.0", "Local trouble; try again later")
+BLOCKED = Reply(421, "7.1", "Service refused")
 BROKEN = Reply(421, "3.0", "Local trouble; try again later")
 OVERLOADED = Reply(421, "3.2", "Too busy for new clients; try again later")
 
@@ -307,6 +308,10 @@ class Conversation:
         worker = self._worker
         if not worker.has_disk_room:
             return NO_ROOM
+        if (block := worker.counts.blocks.of(self.client.address)) is not None and self.client.block is None:
+            self.client = self.client._replace(block=block)
+            if self._is_turned_away():
+                return BLOCKED
         announced = Announced(self.client, event.sender, event.size, worker.counts.from_network(self.client))
         verdict = pipeline.judge(pipeline.AT_SENDER, announced, worker.settings)
         transaction = Transaction(
@@ -318,6 +323,14 @@ class Conversation:
             return refusal(verdict)
         self._transaction = transaction
         return SENDER_OK
+
+    def _is_turned_away(self) -> bool:
+        """A block reaches those who are connected already at their next message; the gate may exempt them."""
+        verdict = pipeline.judge(pipeline.AT_CONNECT, self.client, self._worker.settings)
+        if verdict.kind < _DEFER:
+            return False
+        self._worker.recorder.turned_away(self.client, verdict, BLOCKED)
+        return True
 
     def _make_stranger(self) -> Stranger:
         # Only a PROXY header tells where the client came to; asking for it is a system call.

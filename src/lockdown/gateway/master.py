@@ -40,6 +40,7 @@ class _Slot:
     process: subprocess.Popen[bytes] | None = None
     deaths: int = 0
     again_at: float = 0.0
+    started: float = 0.0
     ready: int = -1
     """The end of a pipe on which a worker that is starting will say `ready`; -1: it has said so."""
 
@@ -186,7 +187,7 @@ class Master:
 
     def _start_again(self, slot: _Slot, now: float) -> None:
         try:
-            slot.ready = self._spawn(slot)
+            slot.ready, slot.started = self._spawn(slot), now
         except OSError as error:
             slot.again_at = now + _PATIENCE_SECONDS[-1]
             _say(f"gateway: worker {slot.number} could not be started ({error.strerror}); it is tried again")
@@ -200,6 +201,9 @@ class Master:
                 slot.deaths = 0
             os.close(slot.ready)
             slot.ready = -1
+        elif time.monotonic() - slot.started > _READY_WITHIN_SECONDS:
+            # It hangs before it has ever served: the next one may do better.
+            _end(slot.process)
 
     def _died(self, slot: _Slot, now: float) -> None:
         """Its successor comes at once; later when one after the other dies before it has ever been ready."""

@@ -42,7 +42,6 @@ UNAVAILABLE = Reply(450, "4.1", "The mail server behind does not answer; try aga
 LOST = Reply(451, "4.1", "The mail server behind was lost; try again")
 CONFUSED = Reply(451, "3.0", "The mail server behind gave an answer that makes no sense; try again")
 CHANGED_ITS_MIND = Reply(451, "3.0", "The mail server behind answered differently this time; try again")
-BUSY = Reply(451, "3.2", "All connections to the mail server behind are in use; try again")
 NO_SMTPUTF8 = Reply(550, "6.7", "The mail server behind does not take internationalised addresses")
 ONE_AT_A_TIME = Reply(451, "5.3", "Some recipients were not served; try again, those who were are remembered")
 

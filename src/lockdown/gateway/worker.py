@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -308,11 +309,18 @@ def _too_big(settings: Settings) -> Reply:
     )
 
 
+def take_descriptors() -> None:
+    """All that we are allowed: a terminal gives a thousand, and each client, upload and upstream wants one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def run_worker(
     settings: Settings, state: Path, number: int, workers: int, descriptors: list[int], ready: int | None
 ) -> int:
     """The worker process's main: `descriptors` are the listening sockets that the master opened for it."""
     directory = StateDirectory(state)
+    take_descriptors()
     settings = with_listed_recipients(settings)
     prepare_metrics(directory.metrics)
     sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
