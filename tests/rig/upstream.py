@@ -172,6 +172,10 @@ class FakeUpstream:
             _linger_away(connection)
         eventually(lambda: all(talk.ended for talk in talks), "the upstream has hung up")
 
+    def settle(self) -> None:
+        """Wait until every client has left and every conversation is over."""
+        eventually(lambda: all(talk.ended for talk in self.conversations), "all conversations are over")
+
     def close(self) -> None:
         self._closing.set()
         _shut(self._listener)
@@ -403,7 +407,10 @@ class _Session:
     def _wait_without_reading(self) -> None:
         trouble = select.poll()
         trouble.register(self.connection, 0)  # errors and hang-ups are told without being asked for
-        trouble.poll(60_000)
+        for _ in range(300):
+            # Closed by `hang_up` in another thread: that wakes no poll, so it is looked at now and then.
+            if trouble.poll(200) or self.connection.fileno() < 0:
+                break
         raise Over("reset by peer")
 
     def _talk_without_end(self, line: bytes) -> None:
