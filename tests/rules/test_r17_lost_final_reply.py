@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -108,3 +109,26 @@ def test_r17_an_unknown_outcome_is_451_and_is_written_down() -> None:
         both.upstream.on("dot", Take(), Drop())
         assert both.attempt(letter).code == 451
         assert both.deliver(letter).accepted
+
+
+def test_r17_the_same_message_on_many_connections_at_once_is_as_many_messages(both: Scene) -> None:
+    """Nobody of them has left, so none is another's retry: a load of equal messages arrives whole."""
+    letter = plain_letter()
+    with ThreadPoolExecutor(8) as many:
+        answers = list(many.map(lambda _: both.attempt(letter).code, range(24)))
+    assert answers == [250] * 24
+    assert both.copies(letter) == 24
+
+
+def test_r17_a_client_that_reads_250_and_closes_without_quit_has_heard_it(both: Scene) -> None:
+    letter = plain_letter()
+    for _ in range(2):
+        with both.client() as wire:
+            wire.ask(f"MAIL FROM:<{letter.sender}>")
+            for recipient in letter.recipients:
+                wire.ask(f"RCPT TO:<{recipient}>")
+            wire.ask("DATA")
+            wire.send(letter.wire)
+            assert wire.answer().code == 250
+            wire.close()
+    assert both.copies(letter) == 2

@@ -51,6 +51,37 @@ def test_after_a_loss_the_retry_can_be_settled(tmp_path):
     assert one.recall(KEY, NOW + 2) == Settled(250, "ok")
 
 
+def test_while_its_client_is_attended_a_message_is_nobody_elses_retry(tmp_path):
+    one, other = outcomes(tmp_path), outcomes(tmp_path)
+    one.begin(KEY, NOW, attended=True)
+    assert other.recall(KEY, NOW) is None
+    one.settle(KEY, 250, "ok", NOW, attended=True)
+    assert other.recall(KEY, NOW) is None
+
+
+def test_once_its_client_has_left_a_retry_finds_what_became_of_it(tmp_path):
+    one, other = outcomes(tmp_path), outcomes(tmp_path)
+    one.begin(KEY, NOW, attended=True)
+    one.left(KEY)
+    assert other.recall(KEY, NOW) == InFlight(NOW)
+    one.settle(KEY, 250, "ok", NOW, attended=True)
+    one.left(KEY)
+    assert other.recall(KEY, NOW) == Settled(250, "ok")
+    one.left(bytes(16))
+
+
+@pytest.mark.parametrize(("settled", "found"), [(False, Lost(NOW)), (True, Settled(250, "ok"))])
+def test_a_worker_that_dies_leaves_its_attended_clients_to_their_retries(tmp_path, settled, found):
+    if (child := os.fork()) == 0:
+        dying = outcomes(tmp_path)
+        dying.begin(KEY, NOW, attended=True)
+        if settled:
+            dying.settle(KEY, 250, "ok", NOW, attended=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert outcomes(tmp_path).recall(KEY, NOW) == found
+
+
 def test_forgotten_is_forgotten(tmp_path):
     one = outcomes(tmp_path)
     one.settle(KEY, 250, "ok", NOW)

@@ -56,6 +56,7 @@ TOO_SLOW = Reply(421, "4.2", "Too slow; closing")
 _READ_AHEAD_BYTES = 64 * 1024
 _ANSWERS_BYTES = 16 * 1024
 _NEVER = float("inf")
+_SECONDS_TO_ACKNOWLEDGE = 5
 # Looked up once: a member of an Enum class costs a third of a microsecond each time.
 _DEFER = Kind.DEFER
 # Someone who has just come or has just spoken is about to go on: cutting him off then would cost him a retry.
@@ -85,6 +86,7 @@ class Conversation:
         "_line_begun",
         "_peer",
         "_refused",
+        "_seconds_unheard",
         "_stranger",
         "_transaction",
         "_unheard",
@@ -105,7 +107,7 @@ class Conversation:
         self._transaction: Transaction | None = None
         self._unheard: bytes | None = None
         self._advancing = self._busy = self._gone = self._draining = self._refused = self._line_begun = False
-        self._errors = self._commands = 0
+        self._errors = self._commands = self._seconds_unheard = 0
 
     # ── from the connection ──
 
@@ -161,9 +163,28 @@ class Conversation:
         """The connection is closed. What has gone upstream goes on; what has not is forgotten (rule R9)."""
         self._gone = True
         self._worker.counts.disconnected(self.client)
-        if not self._busy and self._transaction is not None:
+        if self._unheard is not None:
+            self._worker.outcomes.left(self._unheard)
+        if self._transaction is not None and self._busy:
+            self._transaction.client_left()
+        elif self._transaction is not None:
             self._transaction.abandon("the client left before the end of the message")
             self._transaction = None
+
+    def client_closes(self) -> None:
+        """It ends the connection in order. Had it not read our last words, its system would have reset it instead."""
+        if self._unheard is not None and self._channel.is_acknowledged():
+            self._worker.outcomes.forget(self._unheard)
+            self._unheard = None
+
+    def look_for_proof(self) -> None:
+        """Once a second: a client that does not even acknowledge our final reply is as good as gone (rule R17)."""
+        if self._unheard is None or self._channel.is_acknowledged():
+            self._seconds_unheard = 0
+            return
+        self._seconds_unheard += 1
+        if self._seconds_unheard == _SECONDS_TO_ACKNOWLEDGE:
+            self._worker.outcomes.left(self._unheard)
 
     def too_slow(self) -> None:
         """The deadline is over."""

@@ -86,6 +86,19 @@ class Connection(asyncio.Protocol):
             self._conversation.heard()
         self.caught_up()
 
+    def eof_received(self) -> None:
+        """The client has closed its side; the transport closes ours behind this."""
+        if self._conversation is not None:
+            self._conversation.client_closes()
+
+    def is_acknowledged(self) -> bool:
+        """Whether the client's system has all that we sent; False when that cannot be told."""
+        try:
+            one = self.transport.get_extra_info("socket")
+            return fcntl.ioctl(one.fileno(), termios.TIOCOUTQ, b"\0\0\0\0") == b"\0\0\0\0"
+        except (OSError, ValueError, AttributeError):
+            return False
+
     def connection_lost(self, error: Exception | None) -> None:
         self._worker.connections.discard(self)
         if self._conversation is not None:
@@ -112,11 +125,15 @@ class Connection(asyncio.Protocol):
 
     def tick(self, now: float) -> None:
         """Once a second."""
-        if now > self.deadline and self._conversation is not None:
+        conversation = self._conversation
+        if conversation is None:
+            return
+        conversation.look_for_proof()
+        if now > self.deadline:
             if self._closing:
                 self.transport.abort()
             else:
-                self._conversation.too_slow()
+                conversation.too_slow()
 
     def drain(self, now: float) -> None:
         """We are stopping: idle clients are told at once, others after their transaction."""

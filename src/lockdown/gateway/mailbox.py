@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from lockdown.gateway.body import Body
 from lockdown.gateway.upstream import Final, Offers, Stranger
 from lockdown.smtp.data import Unstuffer
 from lockdown.smtp.reply import Reply
-from lockdown.state.maildir import deliver
+from lockdown.state.maildir import deliver, sync_directory
 
 TAKEN = Reply(250, "1.5", "Recipient ok")
 STORED = Reply(250, "0.0", "Stored")
@@ -49,13 +50,14 @@ class MaildirUpstream:
 class MaildirDelivery:
     """A message on its way into the Maildir: one copy, whoever and however many it is for."""
 
-    __slots__ = ("_recipients", "_sender", "_upstream", "per_recipient", "url")
+    __slots__ = ("_recipients", "_sender", "_upstream", "per_recipient", "repeats", "url")
 
     def __init__(self, upstream: MaildirUpstream, sender: str) -> None:
         self._upstream, self._sender = upstream, sender
         self._recipients: list[str] = []
         self.url = upstream.url
         self.per_recipient = False
+        self.repeats = False
 
     async def recipient(self, path: str, params: Sequence[str]) -> Reply:
         self._recipients.append(path)
@@ -65,14 +67,17 @@ class MaildirDelivery:
         # RFC 5321 4.4: final delivery records the envelope; Delivered-To tells the readers of one box apart.
         top = [f"Return-Path: <{self._sender}>\r\n", *(f"Delivered-To: {path}\r\n" for path in self._recipients)]
         pieces = _plain("".join(top).encode() + prefix, body, offset)
+        stem = self._stem(body)
         try:
-            await asyncio.to_thread(deliver, self._upstream.directory, pieces, name=self._name(body))
+            if not (self.repeats and await asyncio.to_thread(_is_there, self._upstream.directory, stem)):
+                name = f"{stem}.{secrets.token_hex(8)}"
+                await asyncio.to_thread(deliver, self._upstream.directory, pieces, name=name)
         except OSError as error:
             return Final((NO_ROOM,), why=f"{self._upstream.directory}: {error.strerror or error}")
         return Final((STORED,))
 
-    def _name(self, body: Body) -> str:
-        """The same message for the same people has the same name: a retry after our death makes no second copy."""
+    def _stem(self, body: Body) -> str:
+        """What names of the same message for the same people begin with: a retry after our death finds its copy."""
         envelope = "\n".join((self._sender, *self._recipients)).encode()
         return hashlib.sha256(body.digest() + envelope).hexdigest()[:40]
 
@@ -85,6 +90,14 @@ class MaildirDelivery:
 
     def abandon(self) -> None:
         self._recipients.clear()
+
+
+def _is_there(directory: Path, stem: str) -> bool:
+    """Whether an earlier sending was renamed into the mailbox before we died; its name is then made durable."""
+    found = any(True for part in ("new", "cur") for _ in (directory / part).glob(f"{stem}.*"))
+    if found:
+        sync_directory(directory / "new")
+    return found
 
 
 def _plain(prefix: bytes, body: Body, offset: int) -> Iterator[bytes]:

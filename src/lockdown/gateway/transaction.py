@@ -53,7 +53,9 @@ class Transaction:
     """From MAIL to the answer to the final dot."""
 
     __slots__ = (
+        "_client_left",
         "_delivery",
+        "_in_flight",
         "_last_refusal",
         "_mail",
         "_refused_besides",
@@ -94,6 +96,8 @@ class Transaction:
         self._route: Route | None = None
         self._spool_failure = ""
         self._refused_besides = 0
+        self._in_flight: bytes | None = None
+        self._client_left = False
         self._unrecorded = True
 
     @property
@@ -295,7 +299,9 @@ class Transaction:
             return self._all_served(key)
         # From the first word on, not only from the dot: a client that grows impatient sends the same on a second
         # connection while the first one is still being handed over.
-        outcomes.begin(key, now())
+        outcomes.begin(key, now(), attended=not self._client_left)
+        self._in_flight = key
+        delivery.repeats = before is not None
         try:
             final = await (
                 self._hand_over(verdict, header) if not served else self._serve_others(served, verdict, header)
@@ -323,7 +329,8 @@ class Transaction:
             return LOST
         if all(reply.is_positive for reply in final.replies):
             reply = final.replies[0]
-            outcomes.settle(key, reply.code, f"{reply.enhanced} {reply.lines[0]}", now)
+            words = f"{reply.enhanced} {reply.lines[0]}"
+            outcomes.settle(key, reply.code, words, now, attended=not self._client_left)
             self.key = key
             self._forget_each(served)
             self._record("accepted", reply, says=says)
@@ -408,6 +415,12 @@ class Transaction:
         return self._worker.outcomes.key(self.client.prefix, self.sender.raw, recipients, digest)
 
     # ── other ends ──
+
+    def client_left(self) -> None:
+        """It left while its message is on the way: that goes on, and the retry will ask what became of it."""
+        self._client_left = True
+        if self._in_flight is not None:
+            self._worker.outcomes.left(self._in_flight)
 
     def refuse(self, verdict: Verdict) -> None:
         """MAIL was refused."""

@@ -99,6 +99,8 @@ class Delivery(Protocol):
     url: str
     per_recipient: bool
     """Whether the upstream answers for each recipient after the dot (LMTP)."""
+    repeats: bool
+    """Whether an earlier sending of this message may have arrived: who can look, should."""
 
     async def recipient(self, path: str, params: Sequence[str]) -> Reply:
         """Ask for one recipient, live."""
@@ -450,6 +452,7 @@ class SmtpDelivery:
         "_stranger",
         "_upstream",
         "per_recipient",
+        "repeats",
         "url",
     )
 
@@ -457,6 +460,7 @@ class SmtpDelivery:
         self._upstream = upstream
         self.url = upstream.url
         self.per_recipient = upstream.lmtp
+        self.repeats = False
         self._sender, self._params, self._stranger = sender, params, stranger
         self._link: Link | None = None
         self._refused: Reply | None = None

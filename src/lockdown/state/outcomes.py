@@ -50,7 +50,8 @@ os.register_at_fork(after_in_child=_forked)
 
 
 # Of a record. Plain numbers: a member of an Enum class is dear to reach, and these are written with every message.
-_BEGUN, _SETTLED, _DOUBTFUL = 1, 2, 3
+_BEGUN, _SETTLED, _DOUBTFUL, _BEGUN_ATTENDED, _SETTLED_ATTENDED = 1, 2, 3, 4, 5
+_LEFT = {_BEGUN_ATTENDED: _BEGUN, _SETTLED_ATTENDED: _SETTLED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +101,26 @@ class Outcomes:
         hashed.update(content_digest + envelope)
         return hashed.digest()
 
-    def begin(self, key: bytes, now: float) -> None:
-        """The message is about to be handed upstream; its answer is unknown."""
+    def begin(self, key: bytes, now: float, *, attended: bool = False) -> None:
+        """The message is about to be handed upstream; its answer is unknown.
+
+        `attended`: its client is connected and waits. Until it has left, the same message on another connection is no
+        retry but a sending of its own, and `recall` says None; see `left`.
+        """
         if self._pid != _process:
             self._pid, self._start = _process, _start_of(_process)
-        body = _pack(key, _BEGUN, 0, self._pid, self._start, now, 0)
+        body = _pack(key, _BEGUN_ATTENDED if attended else _BEGUN, 0, self._pid, self._start, now, 0)
         self._write(key, _pack_checksum(crc32(body)) + body, self._rank)
 
-    def settle(self, key: bytes, code: int, text: str, now: float) -> None:
+    def settle(self, key: bytes, code: int, text: str, now: float, *, attended: bool = False) -> None:
         """Upstream's final reply; to be called before the client hears it. The text is cut to fit."""
         octets = text.encode("utf-8", "replace")
         if len(octets) > MOST_TEXT_BYTES:
             octets = octets[:MOST_TEXT_BYTES].decode("utf-8", "ignore").encode()
-        body = _pack(key, _SETTLED, code, self._pid, self._start, now, len(octets)) + octets
+        body = (
+            _pack(key, _SETTLED_ATTENDED if attended else _SETTLED, code, self._pid, self._start, now, len(octets))
+            + octets
+        )
         self._write(key, _pack_checksum(crc32(body)) + body, self._rank)
 
     def doubt(self, key: bytes, now: float) -> None:
@@ -120,8 +128,19 @@ class Outcomes:
         body = _pack(key, _DOUBTFUL, 0, self._pid, self._start, now, 0)
         self._write(key, _pack_checksum(crc32(body)) + body, self._rank)
 
+    def left(self, key: bytes) -> None:
+        """The client has left, or cannot be reached, before it proved that it heard: now a retry may come."""
+        at = self._table.find(key)
+        if at == ABSENT:
+            return
+        octets = self._memory[at : at + _VALUE_BYTES]
+        written, kind, *rest, length = _RECORD.unpack_from(octets, _CHECKSUM.size)
+        if written == key and kind in _LEFT:
+            body = _pack(key, _LEFT[kind], *rest, length) + octets[_TEXT_AT : _TEXT_AT + length]
+            self._write(key, _pack_checksum(crc32(body)) + body, self._rank)
+
     def recall(self, key: bytes, now: float) -> Outcome | None:
-        """What is known of this key; None: nothing, or not any more."""
+        """What is known of this key; None: nothing, not any more, or only of a client that is still attended."""
         at = self._table.find(key)
         if at == ABSENT:
             return None
@@ -130,6 +149,10 @@ class Outcomes:
         body = octets[_CHECKSUM.size : _TEXT_AT + length]
         if crc32(body) != _CHECKSUM.unpack_from(octets)[0] or written != key or now - since > self._keep_seconds:
             return None
+        if kind in _LEFT:
+            if _start_of(pid) == start:
+                return None
+            kind = _LEFT[kind]  # its worker died with the connection
         if kind == _SETTLED:
             return Settled(code, octets[_TEXT_AT : _TEXT_AT + length].decode())
         in_flight = kind == _BEGUN and _start_of(pid) == start
