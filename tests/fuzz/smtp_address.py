@@ -1,7 +1,7 @@
 """What stands behind FROM: and TO:."""
 
 from lockdown.smtp import AddressError, AddressShape, parse_path
-from lockdown.smtp.address import DOMAIN_OCTETS, LOCAL_OCTETS, PATH_OCTETS
+from lockdown.smtp.address import DOMAIN_OCTETS, PATH_OCTETS
 
 
 def one_input(octets: bytes) -> None:
@@ -13,7 +13,6 @@ def one_input(octets: bytes) -> None:
     address, rest = found
     assert octets.lstrip(b" ") == b"<" + address.raw.encode() + b">" + rest
     assert len(address.raw.encode()) <= PATH_OCTETS
-    assert len(address.local.encode()) <= LOCAL_OCTETS
     assert len(address.domain.encode()) <= 2 * DOMAIN_OCTETS
     assert address.domain == address.domain.lower()
     assert (address.domain == "") == (address.shape in NO_DOMAIN)
