@@ -10,6 +10,7 @@ import os
 import select
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -62,7 +63,7 @@ class Direct:
         return 0.0
 
 
-class ProcessStand:
+class ProcessStand(ABC):
     """A proxy that is one child process with its family."""
 
     name = "proxy"
@@ -83,8 +84,9 @@ class ProcessStand:
             raise
         return self
 
+    @abstractmethod
     def _command(self) -> list[str]:
-        raise NotImplementedError(f"{self.name} does not say how it is started")
+        """How it is started."""
 
     def _start(self, command: list[str], ready: int | None = None) -> None:
         environment = {**os.environ, **({"LOCKDOWN_READY_FD": str(ready)} if ready is not None else {})}

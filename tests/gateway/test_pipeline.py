@@ -8,6 +8,7 @@ from itertools import permutations
 import pytest
 
 from lockdown.config import Settings
+from lockdown.gateway.conversation import in_place_of_a_greeting
 from lockdown.gateway.pipeline import AT_CONNECT, AT_MESSAGE, AT_RECIPIENT, AT_SENDER, judge
 from lockdown.model.verdict import ACCEPT, Kind, Verdict
 
@@ -74,3 +75,15 @@ def test_every_gate_of_the_house_that_is_given_nonsense_defers(
     gates: tuple[Callable[[object, Settings], Verdict], ...],
 ) -> None:
     assert judge(gates, object(), POLICY).kind is Kind.DEFER
+
+
+def test_a_gate_that_breaks_before_the_greeting_turns_the_client_away_with_421() -> None:
+    """451 is no answer to a connection (RFC 5321 4.3.2); it must neither be said there nor be taken for a greeting."""
+    assert in_place_of_a_greeting(judge((broken,), "a client", POLICY)).code == 421
+
+
+@pytest.mark.parametrize("code", [421, 554])
+def test_a_refusal_that_fits_in_place_of_a_greeting_is_said_as_it_is(code: int) -> None:
+    assert (
+        in_place_of_a_greeting(Verdict(Kind.REJECT, "monitoring.blocked-clients", "", "No", code, "7.1")).code == code
+    )

@@ -15,7 +15,7 @@ from lockdown.gateway.errand import run_errand
 from lockdown.gateway.transaction import Transaction, refusal
 from lockdown.gateway.upstream import Stranger
 from lockdown.model.mail import Announced, Client
-from lockdown.model.verdict import ACCEPT, Kind
+from lockdown.model.verdict import ACCEPT, Kind, Verdict
 from lockdown.smtp.events import (
     DataChunk,
     DataEnd,
@@ -70,6 +70,12 @@ BROKEN = Reply(421, "3.0", "Local trouble; try again later")
 OVERLOADED = Reply(421, "3.2", "Too busy for new clients; try again later")
 
 
+def in_place_of_a_greeting(verdict: Verdict) -> Reply:
+    """What a client hears that is not greeted: 421 or 554, as RFC 5321 4.3.2 knows no other refusal there."""
+    reply = refusal(verdict)
+    return reply if reply.code in (421, 554) else BROKEN
+
+
 class Conversation:
     """What is said on one connection, from the greeting to QUIT."""
 
@@ -116,7 +122,7 @@ class Conversation:
         worker = self._worker
         verdict = pipeline.judge(pipeline.AT_CONNECT, self.client, worker.settings)
         if verdict is not ACCEPT and verdict.kind >= _DEFER:
-            reply = refusal(verdict)
+            reply = in_place_of_a_greeting(verdict)
             worker.recorder.turned_away(self.client, verdict, reply)
             self._turn_away(reply)
         elif worker.draining:
