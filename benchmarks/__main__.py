@@ -17,7 +17,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import big_message, idle, large, latency, machine, report, throughput
+from benchmarks import accuracy, big_message, idle, large, latency, machine, report, scan, throughput
 from benchmarks.figures import BrokenRun, Figure, NotMeasured, Unmeasurable
 from benchmarks.session import Measured, Setup
 
@@ -30,6 +30,8 @@ MEASUREMENTS: Measurements = {
     "latency": latency.measure,
     "idle": idle.measure,
     "big-message": big_message.measure,
+    "accuracy": accuracy.measure,
+    "scan": scan.measure,
 }
 _BUSY = 0.5
 """Load for each processor, before we begin, above which nothing that is measured means much."""

@@ -5,8 +5,9 @@ Fails as: `BrokenRun`, at the first leg whose messages were not all taken, or di
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from benchmarks.figures import Leg, RefusedMessages, pairwise_ratio
 from benchmarks.load import Load
@@ -55,14 +56,26 @@ def run_leg(stand: Stand, sink: Sink, load: Load, messages: int) -> Leg:
     return Leg(stand.name, sent, arrived, seconds, sent * load.length, stand.cpu() - used).checked()
 
 
-def alternate(direct: Stand, others: Sequence[Stand], sink: Sink, load: Load, *, rounds: int, seconds: float) -> Rounds:
+RunLeg = Callable[[Stand, Sink, Any, int], Leg]
+
+
+def alternate(
+    direct: Stand,
+    others: Sequence[Stand],
+    sink: Sink,
+    load: Load,
+    *,
+    rounds: int,
+    seconds: float,
+    run: RunLeg = run_leg,
+) -> Rounds:
     """Run `rounds` rounds of legs that last about `seconds` each. The first, unsized legs warm up and are dropped."""
     result = Rounds(load)
-    pace = {stand.name: run_leg(stand, sink, load, _first(load)).rate for stand in (direct, *others)}
+    pace = {stand.name: run(stand, sink, load, _first(load)).rate for stand in (direct, *others)}
     for _ in range(rounds):
         for stand in others:
             for one, kept in ((direct, result.before), (stand, result.legs)):
-                leg = run_leg(one, sink, load, _sized(pace[one.name], seconds, load))
+                leg = run(one, sink, load, _sized(pace[one.name], seconds, load))
                 pace[one.name] = leg.rate
                 kept.setdefault(stand.name, []).append(leg)
     return result

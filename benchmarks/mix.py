@@ -53,7 +53,7 @@ class Mix:
 
 def message_mix(folder: Path) -> Mix:
     """The mix as files in `folder`."""
-    corpus = sorted(_corpus(), key=len)
+    corpus = sorted(corpus_messages(), key=len)
     if corpus:
         origin = f"twenty-quantiles of {len(corpus)} messages of the SpamAssassin public corpus"
         chosen = [corpus[(2 * part + 1) * len(corpus) // (2 * _PARTS)] for part in range(_PARTS)]
@@ -69,7 +69,8 @@ def _written(folder: Path, number: int, message: bytes) -> Path:
     return file
 
 
-def _corpus() -> Iterator[bytes]:
+def corpus_messages() -> Iterator[bytes]:
+    """All messages of the corpus, as files have them; nothing where it is not here."""
     cases = Path(os.environ.get("LOCKDOWN_CASES") or _ROOT.parent / "shared" / "cases")
     for archive in sorted(cases.glob("spamassassin-corpus-*.tar.gz")):
         with tarfile.open(archive) as tar:

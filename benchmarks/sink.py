@@ -54,9 +54,9 @@ class Sink:
             os.truncate(self._counters, 0)
         return self._last
 
-    def count_of(self, expected: int, since: int) -> int:
+    def count_of(self, expected: int, since: int, patience: float = 3.0) -> int:
         """Messages since a count; the last ones get a moment to be counted, surplus ones a moment to show."""
-        deadline = time.monotonic() + 3
+        deadline = time.monotonic() + patience
         while self.count() - since < expected and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(0.02)

@@ -37,6 +37,14 @@ network_messages = 2000000000
 recipient_bytes = "1000 TiB"
 recipient_messages = 2000000000
 """
+# What it costs to pass mail on; what it costs to look into it is measured in `scan`.
+_NO_ENGINES = """
+[antivirus]
+engines = []
+
+[antispam]
+engines = []
+"""
 _NO_EXTRAS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -150,7 +158,11 @@ class Lockdown(ProcessStand):
         }
         lines = "".join(f"{key} = {value}\n" for key, value in gateway.items())
         state = f'[state]\ndirectory = "{self._folder}/state"\n'
-        return f'[site]\ndomains = ["bench.example"]\n\n[gateway]\n{lines}\n{state}{_OPEN_LIMITS}'
+        return f'[site]\ndomains = ["bench.example"]\n\n[gateway]\n{lines}\n{state}{_OPEN_LIMITS}{self._engines()}'
+
+    def _engines(self) -> str:
+        """The sections of items 1 and 2."""
+        return _NO_ENGINES
 
     def workers(self) -> list[int]:
         """The process ids of the workers, as the master has written them down."""

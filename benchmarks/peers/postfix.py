@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from benchmarks.figures import Unmeasurable
 from benchmarks.machine import LOOPBACK, program
@@ -20,17 +22,29 @@ postlog unix-dgram n - n - 1 postlogd
 cleanup unix n - n - 0 cleanup
 proxymap unix - - n - - proxymap
 """
+_QUEUE_SERVICES = """
+qmgr unix n - n 300 1 qmgr
+smtp unix - - n - - smtp
+error unix - - n - - error
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+"""
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-def prepare(folder: Path, port: int, filter_port: int) -> list[str]:
-    """Lay the folders and files; the command that runs it in the foreground."""
+def prepare(
+    folder: Path, port: int, filter_port: int, more: Mapping[str, str] = _NOTHING, *, with_queue: bool = False
+) -> list[str]:
+    """Lay the folders and files; the command that runs it in the foreground. `more` settings win over ours."""
     master = program("master", "postfix")
     if os.geteuid() != 0:
         raise Unmeasurable("a private Postfix needs root, to give its folders to the user postfix")
     _make_folders(folder)
-    settings = _settings(folder, filter_port, Path(master).parent)
+    settings = {**_settings(folder, filter_port, Path(master).parent), **more}
     (folder / "etc" / "main.cf").write_text("".join(f"{name} = {value}\n" for name, value in settings.items()))
-    (folder / "etc" / "master.cf").write_text(f"{LOOPBACK}:{port} inet n - n - - smtpd\n{_SERVICES.lstrip()}")
+    services = _SERVICES.lstrip() + (_QUEUE_SERVICES.lstrip() if with_queue else "")
+    (folder / "etc" / "master.cf").write_text(f"{LOOPBACK}:{port} inet n - n - - smtpd\n{services}")
     return [master, "-c", str(folder / "etc"), "-d"]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import itertools
 import json
 import re
 import tomllib
@@ -120,6 +121,9 @@ class Gateway(Section, frozen=True):
     final_timeout: Annotated[timedelta, why("For an upstream's answer to the final dot; shorter makes duplicates.")] = (
         timedelta(seconds=600)
     )
+    scan_deadline: Annotated[
+        timedelta, why("For all engines together, from the dot; then those that are silent are unavailable (rule R3).")
+    ] = timedelta(seconds=45)
     outcome_memory: Annotated[
         timedelta, why("How long an unconfirmed outcome is remembered, so that a retry is not delivered twice.")
     ] = timedelta(days=5)
@@ -190,6 +194,119 @@ class Attachments(Section, frozen=True):
     ] = 300
 
 
+OnDoubt = Literal["defer", "quarantine", "accept-and-mark"]
+"""What becomes of a message that could not be judged."""
+OnFinding = Literal["reject", "quarantine", "accept-and-mark"]
+"""What becomes of a message that was judged, and found wanting."""
+
+
+class Antivirus(Section, frozen=True):
+    """Item 1: what is in the message."""
+
+    engines: Annotated[
+        tuple[str, ...],
+        why(
+            '"builtin" (types, containers, macros, rules, digests), "clamd:///run/clamav/clamd.ctl", '
+            '"clamd://host:3310". Each message is read by all of them.'
+        ),
+    ] = ("builtin",)
+    unavailable: Annotated[
+        OnDoubt, why("When an engine does not answer, breaks or is past the deadline. Never a silent pass.")
+    ] = "defer"
+    found: Annotated[
+        Literal["reject", "quarantine"],
+        why("A virus. Refusing tells the sending server; nobody is ever told in a message of its own."),
+    ] = "reject"
+    forbidden: Annotated[
+        OnFinding, why("Programs, scripts, shortcuts, disk images, in whatever container and under whatever name.")
+    ] = "reject"
+    macros: Annotated[
+        OnFinding,
+        why("Office documents with macros; those that run by themselves and write or run are refused anyway."),
+    ] = "quarantine"
+    encrypted: Annotated[
+        OnFinding, why("What needs a password cannot be read here: held, so that a person asks the sender.")
+    ] = "quarantine"
+    unread: Annotated[
+        OnFinding, why("What no engine has read: over a limit, damaged, of a type that cannot be opened.")
+    ] = "quarantine"
+    ambiguous: Annotated[
+        OnFinding, why("Messages that two mail programs would read differently: an old way to hide a file.")
+    ] = "quarantine"
+    allowed_types: Annotated[
+        tuple[str, ...],
+        why('Types that are let through all the same: "iso", "jar", "ps1" …; a refusal in the log names the word.'),
+    ] = ()
+    digests: Annotated[
+        str, why("A file of SHA-256 digests to refuse, one a line, a name behind it; empty: none of your own.")
+    ] = ""
+    rules: Annotated[tuple[str, ...], why("YARA rule files of your own, in addition to the builtin ones.")] = ()
+    max_depth: Annotated[int, why("Containers within containers; deeper is not read."), msgspec.Meta(ge=1, le=32)] = 8
+    max_members: Annotated[int, why("Files unpacked of one message; more are not read."), msgspec.Meta(ge=1)] = 2000
+    max_unpacked: Annotated[
+        ByteSize, why("Octets unpacked of one message, and no more than 200 times its size; the rest is not read.")
+    ] = ByteSize.parse("200 MiB")
+    read_time: Annotated[
+        timedelta, why("For the builtin engine to read one message in its process; then the process is ended.")
+    ] = timedelta(seconds=20)
+    read_memory: Annotated[ByteSize, why("For one process that reads messages.")] = ByteSize.parse("1 GiB")
+    signature_age: Annotated[
+        timedelta, why("An engine whose signatures are older than this is a failure; a third of it is a warning.")
+    ] = timedelta(hours=72)
+
+
+class Antispam(Section, frozen=True):
+    """Item 2: who sends it, and what it wants."""
+
+    engines: Annotated[
+        tuple[str, ...],
+        why('"builtin" (identity, look-alikes, a trained classifier), "rspamd://127.0.0.1:11333", "spamd://host:783".'),
+    ] = ("builtin",)
+    unavailable: Annotated[
+        OnDoubt, why("When an engine does not answer: spam is a nuisance, a lost order is a loss.")
+    ] = "accept-and-mark"
+    tag: Annotated[float, why("Points from which a message is marked and delivered.")] = 5.0
+    hold: Annotated[float, why("Points from which it is held for a person.")] = 8.0
+    refuse: Annotated[float, why("Points from which it is refused.")] = 15.0
+    resolvers: Annotated[
+        str | tuple[str, ...],
+        why(
+            '"system": those of /etc/resolv.conf; or addresses ("127.0.0.1", "127.0.0.1:5353"); '
+            "[]: DNS is not asked, and SPF, DKIM and DMARC are unknown. A resolver of your own is best: "
+            "blocklists refuse the large public ones."
+        ),
+    ] = "system"
+    dns_timeout: Annotated[timedelta, why("For all DNS answers of one message together.")] = timedelta(seconds=5)
+    dmarc: Annotated[
+        Literal["honour", "mark"],
+        why("honour: what fails is held or refused as the owner of the domain asks; mark: it is only marked."),
+    ] = "honour"
+    forged: Annotated[
+        OnFinding, why("Mail from outside that claims one of site.domains and that nothing vouches for.")
+    ] = "quarantine"
+    people: Annotated[
+        tuple[str, ...],
+        why('Whose names are worth forging: "Ann Director <ann@example.org>"; the name with another address is held.'),
+    ] = ()
+    partners: Annotated[
+        tuple[str, ...], why("Domains that you deal with: look-alikes of them are seen as those of site.domains are.")
+    ] = ()
+    blocklists: Annotated[
+        tuple[str, ...],
+        why(
+            'DNS blocklists with the answers that count: "zen.spamhaus.org=127.0.0.2-11 +6"; points are added to the '
+            "score. A list that fails its own test (127.0.0.2 listed, 127.0.0.1 not) is left out until it passes."
+        ),
+    ] = ()
+    allow: Annotated[
+        tuple[str, ...],
+        why(
+            "Addresses whose mail is never spam where SPF, DKIM or DMARC vouches for it. Viruses are still looked for."
+        ),
+    ] = ()
+    deny: Annotated[tuple[str, ...], why("Addresses and domains whose mail is refused.")] = ()
+
+
 class Relaying(Section, frozen=True):
     """Item 8."""
 
@@ -253,6 +370,8 @@ class Settings(Section, frozen=True):
     state: StateSection = StateSection()
     log: Log = Log()
     quarantine: Quarantine = Quarantine()
+    antivirus: Antivirus = Antivirus()
+    antispam: Antispam = Antispam()
     attachments: Attachments = Attachments()
     relaying: Relaying = Relaying()
     monitoring: Monitoring = Monitoring()
@@ -286,7 +405,15 @@ def documented() -> Iterator[SettingDoc]:
 
 def _type_in_words(hint: Any) -> str:
     base = get_args(hint)[0] if hasattr(hint, "__metadata__") else hint
-    names = {ByteSize: "size", timedelta: "duration", Rate: "rate", int: "number", bool: "true or false", str: "text"}
+    names = {
+        ByteSize: "size",
+        timedelta: "duration",
+        Rate: "rate",
+        int: "number",
+        float: "number",
+        bool: "true or false",
+        str: "text",
+    }
     if base in names:
         return names[base]
     if options := [str(option) for option in get_args(base) if isinstance(option, str)]:
@@ -305,7 +432,7 @@ def show(value: Any) -> str:
             return f'"{value}"'
         case timedelta():
             return f'"{show_duration(value)}"'
-        case int():
+        case int() | float():
             return str(value)
         case str():
             # A TOML text is a JSON text, but for DEL, which TOML wants escaped.
@@ -511,7 +638,14 @@ def upstreams(gateway: Gateway) -> tuple[str, ...]:
 
 def _check_meaning(settings: Settings, origins: Mapping[str, Origin]) -> None:
     """What a type cannot say: each value is what the gateway will be able to use."""
-    for key, problem in (*_listeners(settings), *_routes(settings.gateway), *_domains(settings), *_networks(settings)):
+    checks = (
+        _listeners(settings),
+        _routes(settings.gateway),
+        _domains(settings),
+        _networks(settings),
+        _scans(settings),
+    )
+    for key, problem in itertools.chain.from_iterable(checks):
         raise _wrong_value(key, problem, origins)
 
 
@@ -561,6 +695,31 @@ def _networks(settings: Settings) -> Problems:
     for key, network in ((key, network) for key, networks in lists.items() for network in networks):
         if why_not := _not_a_network(network):
             yield key, f"{why_not}; write it like 192.0.2.0/24"
+
+
+_ENGINES = {
+    "antivirus.engines": re.compile(r"builtin\Z|clamd://(?:/[^?\s]+|(?:\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5})\Z"),
+    "antispam.engines": re.compile(r"builtin\Z|(?:rspamd|spamd)://(?:\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}\Z"),
+}
+_ENGINE_EXAMPLES = {
+    "antivirus.engines": '"builtin", "clamd:///run/clamav/clamd.ctl" or "clamd://127.0.0.1:3310"',
+    "antispam.engines": '"builtin", "rspamd://127.0.0.1:11333" or "spamd://127.0.0.1:783"',
+}
+
+
+def _scans(settings: Settings) -> Problems:
+    antispam = settings.antispam
+    for key, engines in (("antivirus.engines", settings.antivirus.engines), ("antispam.engines", antispam.engines)):
+        for engine in engines:
+            if not _ENGINES[key].match(engine):
+                yield key, f"{engine!r} is not an engine, like {_ENGINE_EXAMPLES[key]}"
+    if not 0 < antispam.tag <= antispam.hold <= antispam.refuse:
+        yield (
+            "antispam.hold",
+            f"the order is 0 < tag ({antispam.tag}) <= hold ({antispam.hold}) <= refuse ({antispam.refuse})",
+        )
+    if isinstance(antispam.resolvers, str) and antispam.resolvers != "system":
+        yield "antispam.resolvers", f'{antispam.resolvers!r} is neither "system" nor a list like ["127.0.0.1"]'
 
 
 def _not_a_network(network: str) -> str:

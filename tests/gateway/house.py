@@ -26,9 +26,12 @@ PATIENCE_SECONDS = 20.0
 LETTER = b"Subject: hello\r\n\r\nA letter.\r\n"
 
 
+_NO_ENGINES = "[antivirus]\nengines = []\n[antispam]\nengines = []\nresolvers = []\n"
+
+
 def settings_of(text: str) -> Settings:
-    """The settings that this `lockdown.toml` says."""
-    return read_settings([("lockdown.toml", text)]).settings
+    """The settings that this `lockdown.toml` says. No engine but those that it names, and no DNS but what it names."""
+    return read_settings([("before", _NO_ENGINES), ("lockdown.toml", text)]).settings
 
 
 def run(story: Coroutine[Any, Any, None]) -> None:

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import pytest
 
+from lockdown.config import Settings
 from lockdown.gateway import trace
 from lockdown.gateway.transaction import Transaction
 from lockdown.gateway.upstream import Stranger
@@ -56,8 +57,8 @@ CASES = {
 def made(case: Case) -> bytes:
     accepted = [SimpleNamespace(address=SimpleNamespace(raw=raw)) for raw in case.recipients]
     stranger = Stranger(case.address, 12345, case.helo, case.esmtp, "", 0)
-    transaction: Any = SimpleNamespace(id="ID", stranger=stranger, secure=case.secure, accepted=accepted)
-    return trace.fields(cast(Transaction, transaction), "gate.example.org", case.verdict)
+    transaction: Any = SimpleNamespace(id="ID", stranger=stranger, secure=case.secure, accepted=accepted, scanned=None)
+    return trace.fields(cast(Transaction, transaction), "gate.example.org", case.verdict, Settings())
 
 
 def with_date_hidden(fields: bytes) -> bytes:

@@ -319,7 +319,8 @@ def test_a_killed_worker_loses_no_accepted_letter_and_doubles_it_only_where_nobo
         matrix.client_points()
         matrix.upstream_points(BEFORE_DATA | FROM_DATA_ON)
         rows = _judge("accept", matrix, tmp_path, at_least=40)
-        assert all(row.killed for row in rows)
+        # At the last point the worker races with us: it may be done before the signal comes.
+        assert {row.point for row in rows if not row.killed} <= {NOBODY_CAN_KNOW[-1]}
         assert all(row.outcome.accepted for row in rows)
         doubled = {row.point for row in rows if row.duplicates}
         assert doubled <= set(NOBODY_CAN_KNOW)

@@ -2,17 +2,20 @@
 
     python tests/recordings/make.py [NAME …]          needs root (for `denied`) and Postfix; starts no server
 
-What depends on the machine that records (its name, its interfaces, what listens) is replaced by what a case says, and
-the folder of the configuration by /etc/postfix, so that recordings of two machines differ only where Postfix differs.
+What depends on the machine that records (its name, its interfaces, what listens, which scanners are on it) is replaced
+by what a case says, and the folder of the configuration by /etc/postfix, so that recordings of two machines differ only
+where Postfix differs. Nobody is asked but a port of loopback on which nobody listens.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +25,8 @@ from lockdown.host.folder import read_folder, write_folder
 from lockdown.host.read import take_snapshot
 from lockdown.model.snapshot import Reading, Snapshot
 from lockdown.model.unknown import Unknown
+from tests.recordings import scanners
+from tests.recordings.scanners import CAREFUL, CLAMD_PACKAGED, FRESHCLAM_PACKAGED, OF_SCANNERS, SOCKET
 
 HOSTS = Path(__file__).parent / "hosts"
 TAKEN_AT = datetime(2026, 1, 15, 3, 0, tzinfo=UTC)
@@ -39,6 +44,8 @@ disable_vrfy_command = yes
 message_size_limit = 26214400
 mailbox_size_limit = 0
 smtpd_client_message_rate_limit = 100
+smtpd_milters = inet:127.0.0.1:11332
+non_smtpd_milters = $smtpd_milters
 """
 MASTER_CF = """\
 smtp      inet  n       -       y       -       -       smtpd
@@ -54,10 +61,13 @@ qmgr      unix  n       -       n       300     1       qmgr
 rewrite   unix  -       -       y       -       -       trivial-rewrite
 anvil     unix  -       -       y       -       1       anvil
 """
-SETTINGS = """\
+NOBODY_THERE = '["127.0.0.1:9"]'
+SETTINGS = f"""\
 [site]
 domains = ["example.com"]
 recipients = ["info@example.com"]
+[antispam]
+resolvers = {NOBODY_THERE}
 [gateway]
 listen = ["127.0.0.1:2525"]
 """
@@ -79,14 +89,31 @@ class Host:
     as_nobody: bool = False
     installed: bool = True
     settings_known: bool = True
+    resolvers: str = '["127.0.0.1"]'
+    """What the settings say in truth; nobody is asked there."""
+    scanners: Mapping[str, Reading] = field(default_factory=dict)
+    """What differs from a machine with careful filters."""
 
 
 def _behind_the_gateway(more: str = "") -> str:
     return SETTINGS + f'upstream = "smtp://127.0.0.1:25"\n{more}'
 
 
+def _with_engines(*engines: str, antivirus: str = "", antispam: str = "", filter: str = "") -> str:
+    """The careful settings, with more engines and other words in the two sections."""
+    listed = "".join(f', "{engine}"' for engine in engines)
+    if engines:
+        antivirus = f'engines = ["builtin"{listed}]\n' + antivirus
+    if filter:
+        antispam = f'engines = ["builtin", "{filter}"]\n' + antispam
+    return SETTINGS.replace("[antispam]\n", f"[antivirus]\n{antivirus}[antispam]\n{antispam}")
+
+
 CASES = {
-    "healthy": Host("all of it holds"),
+    "healthy": Host(
+        "all of it holds",
+        settings=SETTINGS + 'upstream = "lmtp://192.0.2.9:24"\n',
+    ),
     "behind-the-gateway": Host(
         "the gateway in front, not trusted, and Postfix learns the real clients by XCLIENT",
         main="mynetworks = 192.0.2.7/32\nsmtpd_authorized_xclient_hosts = 127.0.0.1\n",
@@ -171,6 +198,97 @@ CASES = {
     "broken-syntax": Host("main.cf has a line that Postfix does not understand", main="message_size_limit 26214400\n"),
     "denied": Host("the reader may not read main.cf", as_nobody=True),
     "other-settings": Host("the gateway's settings come from a version that knows others", settings_known=False),
+    "clamav-as-packaged": Host(
+        "clamd and freshclam as Debian 12 brings them, clamav-milter and SpamAssassin before the queue",
+        main="smtpd_milters = unix:/clamav/clamav-milter.ctl, unix:/spamass/spamass.sock\n",
+        settings=_with_engines(SOCKET),
+        scanners={
+            **scanners.clamd(),
+            "clamav/clamd.conf": CLAMD_PACKAGED,
+            "clamav/freshclam.conf": FRESHCLAM_PACKAGED,
+            "clamav/freshclam.log": "Thu Jan 15 02:10:11 2026 -> daily.cld database is up-to-date (version: 27880)\n",
+            "clamav/clamav-milter.conf": "MaxFileSize 30M\nOnInfected Reject\n",
+            "spamassassin/rules": "2026-01-14T04:00:00+00:00 /var/lib/spamassassin/4.000001/updates.cf\n",
+        },
+    ),
+    "clamav-careful": Host(
+        "clamd that says what it has not read, and a blocklist that works",
+        settings=_with_engines(SOCKET, antispam='blocklists = ["zen.example=127.0.0.2-11 +6"]\n'),
+        scanners={
+            **scanners.blocklist("zen.example"),
+            **scanners.clamd(),
+            "clamav/clamd.conf": CLAMD_PACKAGED + "AlertExceedsMax yes\nAlertEncrypted yes\n",
+            "clamav/freshclam.conf": FRESHCLAM_PACKAGED,
+            "clamav/freshclam.log": "Thu Jan 15 02:10:11 2026 -> daily.cld database is up-to-date (version: 27880)\n",
+        },
+    ),
+    "scanners-open-and-old": Host(
+        "every scanner stands there, and none would stop a virus",
+        main="smtpd_milters = { unix:/clamav/clamav-milter.ctl, default_action=accept }, unix:/spamass/spamass.sock\n"
+        "milter_default_action = accept\nnon_smtpd_milters =\n",
+        settings=_with_engines(
+            SOCKET,
+            antivirus='unavailable = "accept-and-mark"\nencrypted = "accept-and-mark"\nallowed_types = ["pe"]\n',
+            antispam='forged = "accept-and-mark"\n',
+        ),
+        scanners={
+            **scanners.clamd(built="2025-12-01T08:00:00+00:00"),
+            "clamav/clamd.conf": CLAMD_PACKAGED.replace("MaxFileSize 25M", "MaxFileSize 10M"),
+            "clamav/freshclam.conf": "Checks 0\n",
+            "clamav/clamav-milter.conf": "MaxFileSize 30M\nOnInfected Blackhole\n",
+            "spamassassin/rules": "2025-06-01T04:00:00+00:00 /var/lib/spamassassin/4.000001/updates.cf\n",
+        },
+    ),
+    "scanners-stopped-and-denied": Host(
+        "the engines are down, and their settings may not be read",
+        main="smtpd_milters = unix:/clamav/clamav-milter.ctl, inet:127.0.0.1:11332, unix:/spamass/spamass.sock\n"
+        "content_filter = scan:[127.0.0.1]:10099\n",
+        settings=_with_engines(SOCKET, antispam='blocklists = ["zen.example"]\n', filter="rspamd://127.0.0.1:11333"),
+        scanners={
+            **scanners.clamd(version="", built="", proven=False, error="clamd: connection refused"),
+            **scanners.engine(4, "rspamd://127.0.0.1:11333", "antispam", proven=False, error="rspamd: silent"),
+            **scanners.blocklist("zen.example", passes=False, told=False, why="DNS: no answer in 2 s"),
+            **{
+                name: Unknown(f"/etc/{name}: Permission denied")
+                for name in CAREFUL
+                if name.startswith(("clamav/", "rspamd/", "spamassassin/"))
+            },
+        },
+    ),
+    "filter-on-one-port": Host(
+        "filters on 25, and none for what users send",
+        whole_master=MASTER_CF.replace("  -o smtpd_sasl", "  -o smtpd_milters=\n  -o smtpd_sasl"),
+    ),
+    "no-filter-at-all": Host(
+        "neither the gateway nor Postfix looks at anything",
+        main="smtpd_milters =\nnon_smtpd_milters =\n",
+        settings=_with_engines(antivirus="engines = []\n", antispam="engines = []\n"),
+    ),
+    "amavis-answers-forgers": Host(
+        "amavis behind the queue, with a bounce for every forged sender",
+        main="smtpd_milters =\nnon_smtpd_milters =\ncontent_filter = smtp-amavis:[127.0.0.1]:10024\n",
+        scanners={
+            "amavis/settings": "@bypass_virus_checks_maps = (\n"
+            "\\%bypass_virus_checks, \\@bypass_virus_checks_acl, \\$bypass_virus_checks_re);\n"
+            "$final_virus_destiny = D_BOUNCE;\n$final_spam_destiny = D_BOUNCE;\n$warnvirussender = 1;\n",
+        },
+    ),
+    "name-unprotected": Host(
+        "whoever likes may send in this name, and the lists that should help are deaf",
+        settings=SETTINGS.replace(
+            "[gateway]\n", 'allow = ["gmail.com"]\nblocklists = ["zen.example=127.0.0.2-11 +6"]\n[gateway]\n'
+        ),
+        resolvers='["8.8.8.8"]',
+        scanners={
+            **scanners.blocklist("zen.example", passes=False, why="it refuses to answer us (127.255.255.254)"),
+            **scanners.txt("example.com", "v=spf1 mx -all", "v=spf1 a ~all"),
+            **scanners.txt("mail2026._domainkey.example.com", scanners.KEY_1024),
+            **scanners.txt("_dmarc.example.com", "v=DMARC1; p=none"),
+            **scanners.nothing("_mta-sts.example.com", "TXT"),
+            **scanners.nothing("_smtp._tls.example.com", "TXT"),
+            **scanners.nothing("7.2.0.192.in-addr.arpa", "PTR"),
+        },
+    ),
     "no-postfix": Host("no mail server at all", installed=False, listeners="tcp 0.0.0.0:22 300 sshd\n"),
     "another-mail-server": Host(
         "no Postfix, yet something takes mail", installed=False, listeners="tcp 0.0.0.0:25 300 exim4\n"
@@ -223,6 +341,11 @@ def _of_no_machine(snapshot: Snapshot, etc: Path, host: Host) -> Snapshot:
     readings: dict[str, Reading] = {}
     for name, reading in snapshot.readings.items():
         readings[name.replace(str(etc), "/etc/postfix")] = _moved(reading, etc)
+    for name in [name for name in readings if name.startswith(OF_SCANNERS)]:
+        del readings[name]
+    readings |= {**CAREFUL, **host.scanners}
+    if isinstance(told := readings[gateway.SOURCE], str):
+        readings[gateway.SOURCE] = told.replace(json.dumps(NOBODY_THERE)[1:-1], json.dumps(host.resolvers)[1:-1])
     if not host.settings_known:
         readings[gateway.SOURCE] = '{"values": {"gateway.quantum": "true"}, "origins": {}}\n'
     readings |= {interfaces.SOURCE: host.interfaces, listeners.SOURCE: host.listeners}

@@ -40,6 +40,9 @@ NO_LIMITS: Settings = MappingProxyType(
 )  # fmt: skip
 """All clients of these tests are 127.0.0.1, so what is counted per client must not stand in the way."""
 
+NO_ENGINES: Settings = MappingProxyType({"antivirus": {"engines": []}, "antispam": {"engines": [], "resolvers": []}})
+"""Most tests are about the way of a message, not about what is in it. DNS is asked only of a test's own server."""
+
 
 class GatewayProcess:
     """Starts on entering, ends on leaving. `port` is where clients connect."""
@@ -55,7 +58,7 @@ class GatewayProcess:
             },
             "state": {"directory": str(self.state)},
         }  # fmt: skip
-        self.settings = merged(NO_LIMITS, own, settings)
+        self.settings = merged(NO_LIMITS, NO_ENGINES, own, settings)
         self.config = folder / "lockdown.toml"
         self.output = folder / "gateway.out"
         self._process: subprocess.Popen[bytes] | None = None

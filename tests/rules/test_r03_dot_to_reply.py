@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import time
 
 import pytest
 
 from tests.rig.messages import letter_of_many_parts, plain_letter
+from tests.rig.network import LOOPBACK
 from tests.rig.scene import scene
 from tests.rig.upstream import Stall
 
@@ -26,3 +28,17 @@ def test_r3_a_message_that_is_costly_to_read_is_answered_within_the_budget() -> 
         began = time.monotonic()
         assert both.attempt(letter_of_many_parts(200_000)).code == 250
         assert time.monotonic() - began < 45
+
+
+@pytest.mark.parametrize(("unavailable", "code"), [("defer", 451), ("accept-and-mark", 250)])
+def test_r3_a_scanner_that_never_answers_is_unavailable_when_the_budget_is_over(unavailable: str, code: int) -> None:
+    with socket.create_server((LOOPBACK, 0)) as silent:
+        engine = f"clamd://{LOOPBACK}:{silent.getsockname()[1]}"
+        settings = {
+            "gateway": {"scan_deadline": "1s"},
+            "antivirus": {"engines": [engine], "unavailable": unavailable},
+        }
+        with scene(settings) as both:
+            began = time.monotonic()
+            assert both.attempt(plain_letter()).code == code
+            assert time.monotonic() - began < 20

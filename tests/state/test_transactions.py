@@ -14,6 +14,7 @@ from lockdown.config import Log
 from lockdown.state.transactions import (
     LoggedClient,
     LoggedReply,
+    LoggedScan,
     LoggedVerdict,
     Refused,
     Transaction,
@@ -56,6 +57,7 @@ def transaction(now) -> Transaction:
         refused=[Refused("carl@example.org", 550, "<carl@example.org>: unknown user")],
         size=5000,
         verdict=LoggedVerdict("REJECT", "attachments.size", "too large for anna@example.org"),
+        scan=LoggedScan(antivirus={"builtin": "1 files read"}, reasons=["words of anna@example.org +2.1"], spam=2.1),
         response=LoggedReply(552, "5.3.4", "Message for <anna@example.org> too large"),
         upstream="smtp://127.0.0.1:25",
         digest="ab12",
@@ -87,6 +89,11 @@ def test_a_transaction_is_one_line_of_json(tmp_path, clock, transaction):
         "refused": [{"address": "carl@example.org", "code": 550, "text": "<carl@example.org>: unknown user"}],
         "size": 5000,
         "verdict": {"kind": "REJECT", "control": "attachments.size", "says": "too large for anna@example.org"},
+        "scan": {
+            "antivirus": {"builtin": "1 files read"},
+            "spam": 2.1,
+            "reasons": ["words of anna@example.org +2.1"],
+        },
         "response": {"code": 552, "enhanced": "5.3.4", "text": "Message for <anna@example.org> too large"},
         "upstream": "smtp://127.0.0.1:25",
         "digest": "ab12",
@@ -290,7 +297,8 @@ def test_the_line_for_people_reads_like_a_mail_log(transaction):
         "from=<Søren@example.net>, to=<anna@example.org>,<bert@example.org>, "
         "refused=<carl@example.org> (550 <carl@example.org>: unknown user), "
         "size=5000, delay=1.23, relay=smtp://127.0.0.1:25, control=attachments.size, "
-        "status=rejected (552 5.3.4 Message for <anna@example.org> too large), why: too large for anna@example.org"
+        "status=rejected (552 5.3.4 Message for <anna@example.org> too large), why: too large for anna@example.org, "
+        "antivirus: builtin=1 files read"
     )
     short = Transaction(type="turned-away", id="", at=transaction.at, client=LoggedClient("192.0.2.7"))
     assert for_people(short) == "2026-03-01 12:00:00Z -: client=192.0.2.7, from=<>, delay=0, status=turned-away"

@@ -16,7 +16,7 @@ from lockdown.engine.audit import cards
 from lockdown.model.card import VERBS, Card
 
 ROOMS = Path(importlib.import_module("lockdown.checklist").__file__ or "").parent
-GATES = {"relaying", "attachments", "monitoring"}
+GATES = {"antivirus", "antispam", "relaying", "attachments", "monitoring"}
 SOURCE_TEXT = (
     "antivirus", "antispam", "dmz", "attachments", "mailboxes", "services", "admins",
     "relaying", "monitoring", "patches", "backups", "fightback", "education",
@@ -103,6 +103,7 @@ def test_an_item_without_an_audit_declares_no_control_that_an_audit_must_judge()
 def test_every_control_that_a_gate_names_stands_on_its_card() -> None:
     known = {control.id for card in cards() for control in card.controls}
     for room in (ROOMS / name for name in GATES):
-        named = set(re.findall(rf'"({room.name}\.[a-z-]+)"', (room / "gate.py").read_text()))
+        source = (room / "gate.py").read_text()
+        named = set(re.findall(rf'"({room.name}\.[a-z-]+)"', source))
         assert named <= known, room.name
-        assert named, room.name
+        assert named or f"from lockdown.checklist.{room.name}.controls import" in source, room.name

@@ -12,6 +12,7 @@ import click
 
 from lockdown.cli.options import common_options, paint, print_json, print_table
 from lockdown.config import Loaded, SettingDoc, documented, near_miss, sections, show
+from lockdown.engine.scan_settings import check_scan_settings
 from lockdown.engine.settings_files import load_settings
 from lockdown.model.errors import OperatorError
 
@@ -70,6 +71,7 @@ def _print_as_toml(loaded: Loaded) -> None:
 def check(file: Path | None, config: Path | None, as_json: bool) -> None:
     """Is this file right? Says nothing of whether the ports are free: `lockdown doctor` does."""
     loaded = load_settings(file or config)
+    check_scan_settings(loaded.settings)
     if as_json:
         print_json("config-check", files=list(loaded.files), holds=True)
         return

@@ -7,6 +7,7 @@ held. Doing a thing twice is not an error and does nothing.
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, assert_never
@@ -16,6 +17,7 @@ import click
 from lockdown.cli.opened import open_existing
 from lockdown.cli.options import common_options, operator_name, print_json, print_table, printable
 from lockdown.config import Settings
+from lockdown.engine.learning import Learnt, NotLearnt, Said, learn_file, learn_held, message_files
 from lockdown.engine.release import Already, NotReleased, Released, Removed, delete, release
 from lockdown.engine.settings_files import load_settings
 from lockdown.model.held import HeldMessage, HeldState
@@ -28,7 +30,7 @@ _BODY_LINES = 20
 
 @click.group(name="quarantine", epilog="Example:  lockdown quarantine list     then:  lockdown quarantine show ID")
 def command() -> None:
-    """Messages held for a person: list, show, release, delete."""
+    """Messages held for a person: list, show, release, delete, learn."""
 
 
 @command.command("list", epilog="Example:  lockdown quarantine list --all")
@@ -144,6 +146,45 @@ def delete_held(ids: tuple[str, ...], config: Path | None, as_json: bool) -> int
     """Remove messages. There is no way back."""
     with open_existing(load_settings(config).settings) as (store, spool):
         return max(_told(delete(store, spool, id, operator_name(), datetime.now(UTC)), id, as_json) for id in ids)
+
+
+@command.command(
+    "learn", epilog="Example:  lockdown quarantine learn ID --spam     lockdown quarantine learn reported/ --spam"
+)
+@click.argument("targets", metavar="ID|FILE|FOLDER…", nargs=-1, required=True)
+@click.option("--spam", "said", flag_value="spam", help="It is spam, and what resembles it.")
+@click.option("--wanted", "said", flag_value="wanted", help="It is wanted, and what resembles it.")
+@click.option("--forget", "said", flag_value="forget", help="What was said of it before no longer counts.")
+@click.option("--by", default="", help="Who has reported it [you]; one reporter moves the score only so far.")
+@common_options
+def learn(targets: tuple[str, ...], said: str | None, by: str, config: Path | None, as_json: bool) -> int:
+    """Teach the classifier: by a held message's id, or by messages that people have reported."""
+    if said is None:
+        raise click.UsageError("say what it is: --spam, --wanted or --forget")
+    settings, word, reporter = load_settings(config).settings, Said(said), by or operator_name()
+    with open_existing(settings) as (_, spool):
+        return max(_learnt(settings, spool, target, word, reporter, as_json) for target in targets)
+
+
+def _learnt(settings: Settings, spool: Spool, target: str, said: Said, by: str, as_json: bool) -> int:
+    now = datetime.now(UTC)
+    files = list(message_files(target))
+    if not files:
+        return _told_lesson(target, learn_held(settings, spool, target, said, by, now), as_json)
+    return max(_told_lesson(str(file), learn_file(settings, file, said, by, now), as_json) for file in files)
+
+
+def _told_lesson(target: str, outcome: Learnt | NotLearnt, as_json: bool) -> int:
+    if as_json:
+        print_json("quarantine-lesson", target=target, learnt=isinstance(outcome, Learnt), **asdict(outcome))
+    elif isinstance(outcome, Learnt):
+        words = "is forgotten" if outcome.said is Said.FORGET else f"is learnt as {outcome.said}"
+        sender = outcome.sender or "nobody"
+        click.echo(printable(f"{target} {words}, from {sender}; lessons that count now: {outcome.lessons}"))
+    else:
+        for line in (f"{target}: nothing was learnt", f"  why: {outcome.why}", f"  try: {outcome.try_this}"):
+            click.echo(printable(line), err=True)
+    return 0 if isinstance(outcome, Learnt) else 1
 
 
 def _told(outcome: Released | Removed | Already | NotReleased, id: str, as_json: bool) -> int:

@@ -47,7 +47,7 @@ class SizeType(click.ParamType[ByteSize]):
 
 @click.command(name="send", epilog="Example:  lockdown send --to postmaster@example.org --subject hello --size 1MiB")
 @click.option("--to", "to", multiple=True, metavar="ADDR", help="Recipient; may be repeated [postmaster@first domain].")
-@click.option("--from", "sender", metavar="ADDR", help='Envelope sender; "" is the null sender [sender@example.net].')
+@click.option("--from", "sender", metavar="ADDR", help='Envelope sender; "" is the null one [sender@outside.example].')
 @click.option("--server", metavar="HOST:PORT", help="Whom to talk to [the gateway of the settings].")
 @click.option("--subject", default="A test from Lockdown")
 @click.option("--body", default="This is a test message.")
@@ -76,7 +76,7 @@ def command(
     target = _target(server or settings.gateway.listen[0], tls)
     recipients = to or (f"postmaster@{(*settings.site.domains, 'example.org')[0]}",)
     draft = Draft(
-        sender="sender@example.net" if sender is None else sender.strip("<>"),
+        sender="sender@outside.example" if sender is None else sender.strip("<>"),
         recipients=tuple(address.strip("<>") for address in recipients),
         subject=subject,
         body=body,

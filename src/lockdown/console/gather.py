@@ -19,6 +19,7 @@ from lockdown.console.page import Facts, Page, build
 from lockdown.console.today import TodayCounts
 from lockdown.engine.answering import gateway_answers, gateway_processes
 from lockdown.engine.audit import audit, cards
+from lockdown.engine.looked import not_watched
 from lockdown.model.errors import OperatorError
 from lockdown.model.finding import State
 from lockdown.model.record import Audit
@@ -36,6 +37,7 @@ _FAILURES_BEFORE_A_WORD = 4
 """At the start the agent may need a few seconds more than we do; that is nothing to be told."""
 _NEWEST_HELD = 20
 _UPSTREAM_UP = re.compile(r'^lockdown_backend_up\{[^}]*upstream="((?:[^"\\]|\\.)*)"[^}]*\} ([0-9.e+]+)$', re.MULTILINE)
+_ENGINE_UP = re.compile(r'^lockdown_engine_up\{[^}]*engine="((?:[^"\\]|\\.)*)"[^}]*\} ([0-9.e+]+)$', re.MULTILINE)
 
 
 class Gatherer:
@@ -64,22 +66,26 @@ class Gatherer:
             audited=frozenset(card.id for card in thirteen if "audit" not in card.empty),
             counts=counts,
             running=gateway_processes(self._directory.path),
-            upstreams_up=self._upstreams_up(),
+            upstreams_up=self._up(_UPSTREAM_UP),
             held=_read(self._store.quarantine_totals),
             held_newest=_or_none(_read(lambda: self._store.held(limit=_NEWEST_HELD))),
             blocks=_read(lambda: self._store.active_blocks(now)),
+            incidents=_read(self._store.open_incidents),
+            engines_up=self._up(_ENGINE_UP),
+            not_watched=not_watched(self._directory.path, now),
         )
 
     def _audit(self) -> Audit | Unknown:
         latest = _read(lambda: self._store.latest_audit(self.host))
         return Unknown("no audit has been made yet; the first takes a few seconds") if latest is None else latest
 
-    def _upstreams_up(self) -> Mapping[str, bool] | Unknown:
+    def _up(self, what: re.Pattern[str]) -> Mapping[str, bool] | Unknown:
+        """Which upstreams, or engines, answer the workers."""
         match _read(lambda: render(self._directory.metrics)):
             case Unknown() as unread:
                 return unread
             case text:
-                found = _UPSTREAM_UP.findall(text.decode())
+                found = what.findall(text.decode())
                 return {url.replace('\\"', '"'): float(value) > 0 for url, value in found}
 
     def metrics(self) -> bytes:

@@ -7,18 +7,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from lockdown.config import Settings, upstreams
 from lockdown.engine.answering import Processes
+from lockdown.engine.incidents import gravest_first
+from lockdown.model.alarm import Incident
 from lockdown.model.card import Card
-from lockdown.model.finding import Finding, State
+from lockdown.model.finding import Finding, Severity, State
 from lockdown.model.held import HeldMessage, QuarantineTotals
 from lockdown.model.mail import Block
 from lockdown.model.record import Audit
 from lockdown.model.units import ByteSize
 from lockdown.model.unknown import Unknown
+
+T = TypeVar("T")
 
 _GRAVEST_FIRST = (State.FAIL, State.UNKNOWN, State.WARN, State.WAIVED, State.PASS, State.NOT_APPLICABLE)
 NOT_JUDGED = "not judged"
@@ -50,6 +55,12 @@ class Facts:
     held: QuarantineTotals | Unknown
     held_newest: Sequence[HeldMessage]
     blocks: Sequence[Block] | Unknown
+    incidents: Sequence[Incident] | Unknown = ()
+    """Those that are open."""
+    engines_up: Mapping[str, bool] | Unknown = field(default_factory=dict)
+    """As the gateway's workers tell of them."""
+    not_watched: str = ""
+    """Why that no incident is open says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +116,19 @@ class Page:
     unread: tuple[str, ...]
     audited: str
     now: str
+    incidents: tuple[Row, ...] = ()
+    engines: tuple[Row, ...] = ()
 
 
 def build(facts: Facts) -> Page:
     """Lay the facts out."""
     items = tuple(_item(card, facts) for card in facts.cards)
-    tasks = tuple(_tasks(items))
+    incidents = gravest_first(_known(facts.incidents))
+    tasks = (*_incident_tasks(incidents), *_tasks(items))
     return Page(
         host=facts.host,
-        tone=_tone_of_all(items),
-        headline=_headline(items),
+        tone=_tone_of_all(items, incidents),
+        headline=_incident_headline(incidents) + _headline(items),
         tasks=tasks[:3],
         tiles=tuple(_tiles(facts)),
         routes=tuple(_routes(facts)),
@@ -124,7 +138,57 @@ def build(facts: Facts) -> Page:
         unread=tuple(_unread(facts)),
         audited=_audited(facts),
         now=f"{facts.now:%Y-%m-%d %H:%M:%S} UTC",
+        incidents=tuple(_incident_row(incident) for incident in incidents[:_MOST_INCIDENTS]),
+        engines=tuple(_engine_rows(facts)),
     )
+
+
+_MOST_INCIDENTS = 50
+_GRAVE = (Severity.CRITICAL, Severity.HIGH)
+
+
+def _incident_tasks(incidents: Sequence[Incident]) -> list[Task]:
+    """What is going wrong now comes before what could go wrong."""
+    return [Task(one.says, one.next_command) for one in incidents if one.severity in _GRAVE]
+
+
+def _incident_headline(incidents: Sequence[Incident]) -> str:
+    if not incidents:
+        return ""
+    return "1 incident is open. " if len(incidents) == 1 else f"{len(incidents)} incidents are open. "
+
+
+def _incident_row(incident: Incident) -> Row:
+    done = "; ".join(answer.says for answer in incident.answers[-2:])
+    since = f"{incident.opened_at:%m-%d %H:%M}"
+    tone = "fail" if incident.severity in _GRAVE else "warn"
+    return Row((str(incident.number), tone, incident.severity.value, since, incident.says, incident.meanwhile, done))
+
+
+WHEN_IT_FAILS = {
+    "defer": "mail is put off (451), its senders try again",
+    "quarantine": "mail is held for a person",
+    "accept-and-mark": "mail is delivered unjudged by it, with a mark",
+}
+
+
+def _engine_rows(facts: Facts) -> list[Row]:
+    """Engine × state × what becomes of mail when it fails. An engine of which nothing is told is not up."""
+    settings, rows = facts.settings, []
+    for item, section in (("antivirus", settings.antivirus), ("antispam", settings.antispam)):
+        fails = f"{WHEN_IT_FAILS[section.unavailable]} ({item}.unavailable = {section.unavailable})"
+        rows += [Row((item, engine, _engine_state(item, engine, facts), fails)) for engine in section.engines]
+        if not section.engines:
+            rows.append(Row((item, "none", "down", f"{item}.engines is empty: nothing is looked at")))
+    return rows
+
+
+def _engine_state(item: str, engine: str, facts: Facts) -> str:
+    if item == "antispam" and engine == "builtin":
+        # Its model is in the gateway's own processes: it is there while they are, unless an incident says otherwise.
+        lacks = any(one.name == "antispam.model-unavailable" for one in _known(facts.incidents))
+        return "down" if lacks else _gateway_health(facts.running)
+    return _health_of(engine, facts.engines_up)
 
 
 def _item(card: Card, facts: Facts) -> Item:
@@ -169,8 +233,9 @@ def _tasks(items: Sequence[Item]) -> list[Task]:
     return [Task(finding.says, finding.next_command) for finding in failing]
 
 
-def _tone_of_all(items: Sequence[Item]) -> str:
+def _tone_of_all(items: Sequence[Item], incidents: Sequence[Incident]) -> str:
     tones = {item.tone for item in items}
+    tones |= {"fail" if one.severity in _GRAVE else "warn" for one in incidents}
     return next((tone for tone in ("fail", "unknown", "warn") if tone in tones), "pass")
 
 
@@ -267,8 +332,8 @@ def left(until: datetime | None, now: datetime) -> str:
     return f"{remaining // timedelta(seconds=1)} s"
 
 
-def _known(blocks: Sequence[Block] | Unknown) -> Sequence[Block]:
-    return () if isinstance(blocks, Unknown) else blocks
+def _known(read: Sequence[T] | Unknown) -> Sequence[T]:
+    return () if isinstance(read, Unknown) else read
 
 
 def _unread(facts: Facts) -> list[str]:
@@ -280,8 +345,11 @@ def _unread(facts: Facts) -> list[str]:
         "the quarantine": facts.held,
         "the block list": facts.blocks,
         "the upstream's health": facts.upstreams_up,
+        "the incidents": facts.incidents,
+        "the engines' health": facts.engines_up,
     }
-    return [f"{name}: {part.why}" for name, part in parts.items() if isinstance(part, Unknown)]
+    lines = [f"{name}: {part.why}" for name, part in parts.items() if isinstance(part, Unknown)]
+    return [*lines, f"incidents: {facts.not_watched}"] if facts.not_watched else lines
 
 
 def _audited(facts: Facts) -> str:

@@ -1,4 +1,5 @@
-"""Is Lockdown itself well? Settings, state directory, disk, clock, certificate, versions, upstream, gateway, console.
+"""Is Lockdown itself well? Settings, state directory, disk, clock, certificate, versions, upstream, gateway, console,
+engines.
 
 Fails as: a `Symptom` for each part; one that cannot be examined is UNKNOWN with the reason, never well.
 """
@@ -25,6 +26,7 @@ from lockdown.engine.answering import (
     gateway_processes,
     upstreams_answer,
 )
+from lockdown.engine.engines_answer import engines_answer
 from lockdown.engine.symptom import Symptom, doubtful, ill, unsure, well
 from lockdown.model.errors import OperatorError
 from lockdown.model.finding import State
@@ -221,6 +223,10 @@ def _upstream(loaded: Loaded, now: datetime) -> Iterable[Symptom]:
     return upstreams_answer(loaded.settings)
 
 
+def _engines(loaded: Loaded, now: datetime) -> Iterable[Symptom]:
+    return engines_answer(loaded.settings, now)
+
+
 CHECKS: dict[str, Check] = {
     "versions": _versions,
     "settings": _settings,
@@ -233,5 +239,6 @@ CHECKS: dict[str, Check] = {
     "workers": _workers,
     "console": _console,
     "upstream": _upstream,
+    "engines": _engines,
 }
 """In the order in which one would look: the ground first, then what stands on it."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from lockdown.config import Loaded, Settings
+from lockdown.engine.live_readings import with_live_readings
 from lockdown.facts.gateway import gateway
 from lockdown.host import folder as folders
 from lockdown.host.read import take_snapshot
@@ -26,7 +27,8 @@ def snapshot_of_this_machine(loaded: Loaded, now: datetime, postfix_config: Path
             why="there is no main.cf in it that can be read",
             try_this="lockdown audit --postfix-config DIR     (the directory of main.cf and master.cf)",
         )
-    return take_snapshot(loaded, now, postfix_config=postfix_config.absolute() if postfix_config else None)
+    taken = take_snapshot(loaded, now, postfix_config=postfix_config.absolute() if postfix_config else None)
+    return with_live_readings(loaded.settings, taken)
 
 
 def snapshot_from_folder(folder: Path) -> Snapshot:

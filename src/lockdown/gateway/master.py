@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lockdown.config import Settings, as_toml
+from lockdown.engine.scan_settings import check_scan_settings
 from lockdown.gateway.recipients import with_listed_recipients
 from lockdown.gateway.tls import server_context
 from lockdown.model.errors import OperatorError
@@ -77,6 +78,7 @@ class Master:
 
     def _try_out(self, settings: Settings) -> None:
         with_listed_recipients(settings)
+        check_scan_settings(settings)
         hostname = settings.gateway.hostname or socket.getfqdn()
         server_context(settings.gateway, hostname, self.state.tls, datetime.now(UTC))
 

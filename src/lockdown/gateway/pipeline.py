@@ -22,6 +22,8 @@ AT_CONNECT = (monitoring.client,)
 AT_SENDER = (relaying.sender, attachments.sender)
 AT_RECIPIENT = (relaying.recipient, monitoring.recipient)
 AT_MESSAGE = (attachments.message,)
+# What is refused by its measures alone is not scanned: a bomb must not keep the engines busy. AT_SCANNED, which comes
+# next, stands in `scanning`: it is imported only by who has engines.
 
 
 def judge(gates: tuple[Gate[Judged], ...], value: Judged, policy: Settings) -> Verdict:

@@ -9,10 +9,19 @@ from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from lockdown.gateway.scanned import logged as scan_logged
 from lockdown.model.mail import Client
 from lockdown.model.verdict import Verdict
 from lockdown.smtp.reply import Reply
-from lockdown.state.transactions import Kind, LoggedClient, LoggedReply, LoggedVerdict, Refused, TransactionLog
+from lockdown.state.transactions import (
+    Kind,
+    LoggedClient,
+    LoggedReply,
+    LoggedScan,
+    LoggedVerdict,
+    Refused,
+    TransactionLog,
+)
 from lockdown.state.transactions import Transaction as Line
 
 if TYPE_CHECKING:
@@ -24,6 +33,7 @@ _FLUSH_SECONDS = 0.02
 _at = datetime.fromtimestamp
 _NO_VERDICT = LoggedVerdict()
 _NO_REPLY = LoggedReply()
+_NO_SCAN = LoggedScan()
 
 
 class Recorder:
@@ -62,6 +72,7 @@ class Recorder:
                 refused=[Refused(path, said.code, said.lines[0]) for path, said in refused] if refused else [],
                 size=size,
                 verdict=_logged(verdict, says) if verdict is not None or says else _NO_VERDICT,
+                scan=scan_logged(transaction.scanned) if transaction.scanned is not None else _NO_SCAN,
                 response=LoggedReply(reply.code, reply.enhanced, reply.lines[0]) if reply is not None else _NO_REPLY,
                 upstream=upstream,
                 digest=body.digest()[:16].hex() if body is not None and size else "",

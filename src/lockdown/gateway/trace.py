@@ -8,6 +8,8 @@ from functools import lru_cache
 from time import time
 from typing import TYPE_CHECKING
 
+from lockdown.config import Settings
+from lockdown.gateway.scanned import in_one_line, spam_fields, vouching
 from lockdown.model.verdict import ACCEPT, Kind, Verdict
 
 if TYPE_CHECKING:
@@ -32,13 +34,19 @@ def _received(helo: str, address: str, esmtp: bool, secure: bool, hostname: str)
     return f"Received: from {helo} ([{address}])\r\n\tby {hostname} (Lockdown) with {protocol} id "
 
 
-def fields(transaction: Transaction, hostname: str, verdict: Verdict) -> bytes:
-    """Received, our id, and the mark of a message that was tagged."""
+def fields(transaction: Transaction, hostname: str, verdict: Verdict, policy: Settings) -> bytes:
+    """Who vouches for it (on top, RFC 8601 4), Received, our id, what the engines said and why it was marked."""
     address, _, helo, esmtp, _, _ = transaction.stranger
     begins, number = _received(helo, address, esmtp, transaction.secure, hostname), transaction.id
-    accepted = transaction.accepted
+    accepted, scanned = transaction.accepted, transaction.scanned
     only = f"\r\n\tfor <{accepted[0].address.raw}>" if len(accepted) == 1 else ""
     top = f"{begins}{number}{only};\r\n\t{_date(int(time()))}\r\nX-Lockdown-Id: {number}\r\n"
-    if verdict is not ACCEPT and verdict.kind in (Kind.TAG, Kind.QUARANTINE):
-        top += f"X-Lockdown-Scan: {verdict.control}\r\n"
+    marked = verdict is not ACCEPT and verdict.kind in (Kind.TAG, Kind.QUARANTINE)
+    mark = f"mark={verdict.control}" if marked else ""
+    if scanned is not None:
+        said = in_one_line(scanned, policy)
+        scan = f"X-Lockdown-Scan: {said}\r\n\t{mark}\r\n" if mark else f"X-Lockdown-Scan: {said}\r\n"
+        top = vouching(scanned, hostname) + top + scan + spam_fields(scanned, policy)
+    elif mark:
+        top += f"X-Lockdown-Scan: {mark}\r\n"
     return top.encode()

@@ -17,6 +17,7 @@ from lockdown.gateway.body import Body
 from lockdown.gateway.upstream import CHANGED_ITS_MIND, LOST, ONE_AT_A_TIME, UNAVAILABLE, Delivery, Final, Stranger
 from lockdown.mime.header import strip_forged
 from lockdown.model.mail import Asked, Client
+from lockdown.model.mail import Mail as Measured
 from lockdown.model.verdict import ACCEPT, Kind, Verdict
 from lockdown.smtp.data import Unstuffer
 from lockdown.smtp.events import DataEnd, DataFlaw, Mail, Parameters, Recipient
@@ -25,6 +26,8 @@ from lockdown.state.outcomes import InFlight, Settled
 from lockdown.state.transactions import Kind as Ending
 
 if TYPE_CHECKING:
+    from lockdown.gateway.scanned import Scanned
+    from lockdown.gateway.scanning import Scanning
     from lockdown.gateway.worker import Worker
 
 # Looked up once: a member of an Enum class costs a third of a microsecond each time.
@@ -58,6 +61,7 @@ class Transaction:
         "_in_flight",
         "_last_refusal",
         "_mail",
+        "_mark",
         "_refused_besides",
         "_route",
         "_spool_failure",
@@ -72,6 +76,7 @@ class Transaction:
         "id",
         "key",
         "refused",
+        "scanned",
         "secure",
         "sender",
         "started",
@@ -88,6 +93,7 @@ class Transaction:
         self.body_began = 0.0
         self.at = time.time()
         self.started = time.perf_counter()
+        self.scanned: Scanned | None = None
         self.hang_up = False
         """The connection is to be closed after the reply."""
         self.key: bytes | None = None
@@ -98,6 +104,8 @@ class Transaction:
         self._refused_besides = 0
         self._in_flight: bytes | None = None
         self._client_left = False
+        self._mark: Verdict | None = None
+        """Why it goes on with a mark."""
         self._unrecorded = True
 
     @property
@@ -230,12 +238,29 @@ class Transaction:
         assert self.body is not None
         mail = self._worker.facts.mail(self, self.body, end)
         verdict = pipeline.judge(pipeline.AT_MESSAGE, mail, self._worker.settings)
+        scanning = self._worker.scanning
+        if scanning is not None and (verdict is ACCEPT or verdict.kind < _DEFER):
+            verdict = await self._scan(scanning, mail, verdict)
         if verdict is not ACCEPT and verdict.kind >= _DEFER:
             self.hang_up = verdict.kind is Kind.HANG_UP
             return self._turn_down(_word(verdict), refusal(verdict, self.id), verdict.says, verdict)
         if verdict is not ACCEPT and verdict.kind is Kind.QUARANTINE:
             return await self._hold(verdict, mail.header)
+        self._mark = None if verdict is ACCEPT else verdict
         return await self._deliver(verdict, mail.header)
+
+    async def _scan(self, scanning: Scanning, mail: Measured, verdict: Verdict) -> Verdict:
+        """What the engines say is gathered, then judged; the stricter verdict of both wins."""
+        worker = self._worker
+        found = scanning.examine(self, mail)
+        if not isinstance(found, tuple | Verdict):
+            # Of its own task: what it awaits needs one, and this code runs in an errand.
+            found = await worker.loop.create_task(found)
+        if isinstance(found, Verdict):
+            return found
+        self.scanned = found
+        after = pipeline.judge(scanning.gates, found.examined, worker.settings)
+        return after if after.kind > verdict.kind else verdict
 
     def _flawed(self, flaw: DataFlaw) -> Reply:
         """Refused, never mended: the servers behind trust their neighbour's line ends (rules R11, R18)."""
@@ -269,7 +294,7 @@ class Transaction:
 
     def _prefix(self, header: bytes, verdict: Verdict) -> tuple[bytes, int]:
         """Our fields on top (rule R16), and where the rest of the body begins: behind the header if it was cleaned."""
-        top = trace.fields(self, self._worker.hostname, verdict)
+        top = trace.fields(self, self._worker.hostname, verdict, self._worker.settings)
         cleaned = strip_forged(header, self._worker.authserv_id)
         if cleaned is not None:
             return top + cleaned, len(header)
@@ -333,7 +358,9 @@ class Transaction:
             outcomes.settle(key, reply.code, words, now, attended=not self._client_left)
             self.key = key
             self._forget_each(served)
-            self._record("accepted", reply, says=says)
+            if self.scanned is not None and self._worker.scanning is not None:
+                self._worker.scanning.delivered(self.scanned)
+            self._record("accepted", reply, says=says, verdict=self._mark)
             return reply
         outcomes.forget(key)
         reply = self._mixed(final, served) if served or len(final.replies) > 1 else final.replies[0]

@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Coroutine, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lockdown.checklist.attachments.gate import BASE64_GROWTH
 from lockdown.checklist.relaying.gate import Route
@@ -40,6 +40,9 @@ from lockdown.state.layout import StateDirectory
 from lockdown.state.metrics import GatewayMetrics, prepare_metrics
 from lockdown.state.outcomes import Outcomes
 
+if TYPE_CHECKING:
+    from lockdown.gateway.scanning import Scanning
+
 log = logging.getLogger("lockdown.gateway")
 
 # A member of an Enum class is dear to reach.
@@ -51,6 +54,7 @@ _TOO_LATE_SECONDS = 0.07
 _LAG_WEIGHT = 0.1
 _MOST_LATE_SECONDS = 0.3
 _BACKLOG = 1024
+_WATCHES_AFTER_SECONDS = 2.0
 # An upstream that does not answer at once must not keep us from answering our clients (with 450).
 _FIRST_PROBE_SECONDS = 1.0
 # Power loss may cost the outcomes of so many seconds: second copies, never a message.
@@ -78,6 +82,7 @@ class Worker:
         self.outcomes = Outcomes(state.path, keep=settings.gateway.outcome_memory)
         self.facts = Facts(settings, self.counts, self.hostname)
         self.metrics = GatewayMetrics()
+        self.scanning = self._scanning()
         self.recorder = Recorder(self)
         self.quarantine = Quarantine(self)
         self.tls: ssl.SSLContext = server_context(settings.gateway, self.hostname, state.tls, datetime.now(UTC))
@@ -102,6 +107,20 @@ class Worker:
         self.commands: defaultdict[tuple[type, int], int] = defaultdict(int)
         """Answers by event and code since the last flush of the metrics."""
         self._set_clock(self.loop.time())
+
+    def _scanning(self) -> Scanning | None:
+        """What reads messages, where engines are set: it is dear to import, and a bare proxy starts without it."""
+        if not (self.settings.antivirus.engines or self.settings.antispam.engines):
+            return None
+        from lockdown.gateway.scanning import Scanning
+
+        return Scanning(self.settings, self.state, self.hostname, self.metrics)
+
+    async def _keep_watch(self) -> None:
+        await asyncio.sleep(_WATCHES_AFTER_SECONDS)
+        from lockdown.gateway.lookout import Lookout  # dear to import: mail comes first
+
+        await Lookout(self).keep()
 
     def _open(self, url: str) -> Upstream:
         return open_upstream(url, self.settings.gateway, self.hostname, self.state.path, self._behind)
@@ -203,6 +222,8 @@ class Worker:
         if self._seconds % _SYNC_EVERY_SECONDS == 0 and not self._syncing:
             self._syncing = True
             self.start_task(self._sync())
+        if self.scanning is not None:
+            self.scanning.tick()
         self.metrics.gauges(len(self.connections), {one.url: one.up for one in (*self._inward, *self._outward)})
 
     def _has_disk_room(self) -> bool:
@@ -252,10 +273,13 @@ class Worker:
         self.loop.add_signal_handler(signal.SIGINT, lambda: None)
         self.loop.add_reader(0, stop.set)
         await asyncio.to_thread(self.quarantine.open)
+        if self.scanning is not None:
+            await self.scanning.start()
         await asyncio.wait([asyncio.ensure_future(self._probe_once())], timeout=_FIRST_PROBE_SECONDS)
         probing = asyncio.ensure_future(self._keep_probing())
         ticking = asyncio.ensure_future(self.tick())
         watching = asyncio.ensure_future(self.quarantine.watch_store())
+        looking = [asyncio.ensure_future(self._keep_watch())] if self.number == 0 else []
         servers = [
             await self.loop.create_server(lambda: Connection(self), sock=one, backlog=_BACKLOG) for one in sockets
         ]
@@ -265,7 +289,7 @@ class Worker:
         await stop.wait()
         self.loop.remove_reader(0)
         await self._drain(servers)
-        for task in (probing, ticking, watching):
+        for task in (probing, ticking, watching, *looking):
             task.cancel()
         await self._close()
 
@@ -284,6 +308,8 @@ class Worker:
     async def _close(self) -> None:
         for upstream in (*self._inward, *self._outward):
             await upstream.close()
+        if self.scanning is not None:
+            await self.scanning.close()
         self.recorder.flush()
         self._count_commands()
         self.outcomes.sync()

@@ -22,6 +22,7 @@ from lockdown.facts import gateway, interfaces, listeners
 from lockdown.facts import postfix as facts
 from lockdown.host.commands import run
 from lockdown.host.files import read_file
+from lockdown.host.scanners import scanner_sources
 from lockdown.host.secrets import without_secrets
 from lockdown.model.snapshot import Reading, Snapshot
 from lockdown.model.unknown import Unknown
@@ -45,7 +46,7 @@ def take_snapshot(
         interfaces.SOURCE: _interfaces,
         facts.WHERE: lambda: _where(postconf, places),
     }
-    sources |= _postfix_sources(postconf, postfix_config)
+    sources |= _postfix_sources(postconf, postfix_config) | scanner_sources()
     readings = _read_all(sources)
     snapshot = Snapshot(socket.gethostname(), now, __version__, readings)
     return Snapshot(snapshot.host, now, __version__, {**readings, **_read_all(_table_sources(snapshot))})

@@ -43,7 +43,7 @@ _TYPE = re.compile(rb"\s*([^\s/;()]+)\s*/\s*([^\s/;()]+)")
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 # Mailers forget the semicolon, so white space also begins a parameter. One sign, not a run: that would be quadratic.
 _PARAMETER = re.compile(
-    rb'[;\s]([^\s=;*"]++)(?:\*(\d{1,3}))?(\*)?\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s;"]*))',
+    rb'[;\s]([^\s=;*"]++)(?:\*(\d{1,3}))?(\*)?\s*+=\s*+(?:"((?>(?:[^"\\]|\\.)*))"|([^\s;"]*))',
     re.DOTALL,
 )
 

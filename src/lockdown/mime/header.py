@@ -10,7 +10,8 @@ import mmap
 import re
 from typing import NamedTuple
 
-_FIELD_LINES = re.compile(rb"(?:[!-9;-~]+[ \t]*:[^\n]*(?:\n|\Z)|[ \t][^\n]*(?:\n|\Z))*+")
+# Atomic, not possessive: in Python before 3.11.5 a possessive group with a choice in it ends in the wrong place.
+_FIELD_LINES = re.compile(rb"(?>(?:(?:[!-9;-~]++[ \t]*+:|[ \t])[^\n]*+(?:\n|\Z))*)")
 # Hot path: a pattern that begins with a line feed jumps from line to line; with ^ it would try every octet.
 _RECEIVED = re.compile(rb"\nreceived[ \t]*:", re.IGNORECASE)
 _MAY_CLAIM = re.compile(rb"\n[ax](?:uthentication-results|-spam-|-lockdown-)", re.IGNORECASE)
@@ -19,8 +20,8 @@ _CLAIM = re.compile(
     rb"([^\n]*(?:\n[ \t][^\n]*)*)(?:\n|\Z)",
     re.IGNORECASE,
 )
-_OUTSIDE_COMMENTS = re.compile(rb'(?:[^"(]|"(?:[^"\\]|\\.)*+"|")*+', re.DOTALL)
-_COMMENT_STEP = re.compile(rb"(?:[^()\\]|\\.|\\\Z)*+", re.DOTALL)
+_OUTSIDE_COMMENTS = re.compile(rb'(?>(?:[^"(]|"(?>(?:[^"\\]|\\.)*)"|")*)', re.DOTALL)
+_COMMENT_STEP = re.compile(rb"(?>(?:[^()\\]|\\.|\\\Z)*)", re.DOTALL)
 _FIRST_WORD = re.compile(rb'\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))', re.DOTALL)
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 

@@ -50,7 +50,7 @@ class StateDirectory:
 
     __slots__ = ("path",)
 
-    FOLDERS = ("quarantine", "log", "tally", "tls", "metrics", "run", "mail")
+    FOLDERS = ("quarantine", "log", "tally", "tls", "metrics", "run", "mail", "learning")
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path).absolute()
@@ -74,6 +74,16 @@ class StateDirectory:
     def outcomes(self) -> Path:
         """The file that remembers upstream's final replies."""
         return self.path / "outcomes"
+
+    @property
+    def senders(self) -> Path:
+        """The file that remembers since when a sender's domain is known."""
+        return self.path / "senders"
+
+    @property
+    def learning(self) -> Path:
+        """What the classifier has learnt here."""
+        return self.path / "learning"
 
     @property
     def tls(self) -> Path:

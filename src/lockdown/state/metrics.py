@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import os
 from bisect import bisect_right
+from collections import Counter as Counts
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lockdown.model.finding import Severity
 from lockdown.state.keyfile import alone_in
 from lockdown.state.layout import make_folder
 
@@ -97,6 +99,16 @@ class GatewayMetrics:
         self._unknown = counter("lockdown_outcome_unknown", "Messages of which nobody knows whether upstream has them.")
         self._suppressed = counter("lockdown_duplicates_suppressed", "Retries that got their recorded answer.")
         self._lines = counter("lockdown_log_lines_lost", "Lines that the transaction log could not take.")
+        self._engines: dict[str, _Distribution] = {}
+        self._engine_seconds = Histogram(
+            "lockdown_engine_seconds", "An engine's time for one message.", ("engine",), buckets=_SECONDS, registry=here
+        )
+        self._skipped = counter(
+            "lockdown_engine_skipped", "Messages that an engine has not read, by the reason.", ("engine", "why")
+        )
+        self._engine_up = Gauge(
+            "lockdown_engine_up", "1: all workers reach it.", ["engine"], multiprocess_mode="livemin", registry=here
+        )
         self._open = Gauge(
             "lockdown_smtp_connections", "Connections now.", ["state"], multiprocess_mode="livesum", registry=here
         )
@@ -104,7 +116,7 @@ class GatewayMetrics:
             "lockdown_backend_up", "1: all workers reach it.", ["upstream"], multiprocess_mode="livemin", registry=here
         )
         self._counters = (
-            self._connects, self._commands, self._messages, self._unknown, self._suppressed, self._lines,
+            self._connects, self._commands, self._messages, self._unknown, self._suppressed, self._lines, self._skipped,
         )  # fmt: skip
         self._upstreams: set[str] = set()
         self._series = -1
@@ -128,6 +140,22 @@ class GatewayMetrics:
     def dot_to_reply(self, seconds: float) -> None:
         """How long a message's sender has waited for its answer."""
         self._waits.since.append(seconds)
+
+    def engine(self, engine: str, seconds: float) -> None:
+        """An engine has answered after so long."""
+        found = self._engines.get(engine)
+        if found is None:
+            found = self._engines[engine] = _Distribution(self._engine_seconds.labels(engine), _SECONDS)
+        found.since.append(seconds)
+
+    def engine_skipped(self, engine: str, why: str) -> None:
+        """An engine has not read a message; `why` is one of few words."""
+        self._skipped.add((engine, why))
+
+    def engines_up(self, engines: Mapping[str, bool]) -> None:
+        """Which engines answer this worker now."""
+        for engine, up in engines.items():
+            self._engine_up.labels(engine).set(int(up))
 
     def outcome_unknown(self) -> None:
         """Upstream's answer was lost."""
@@ -154,7 +182,9 @@ class GatewayMetrics:
             counter.flush()
         self._sizes.flush()
         self._waits.flush()
-        series = sum(counter.series for counter in self._counters) + len(self._upstreams)
+        for engine in self._engines.values():
+            engine.flush()
+        series = sum(counter.series for counter in self._counters) + len(self._upstreams) + len(self._engines)
         if series != self._series:
             self._series = series
             _take_room()
@@ -247,4 +277,8 @@ def _of_store(store: Store, now: datetime) -> bytes:
         ("lockdown_bans", "Networks blocked now.", len(store.active_blocks(now))),
     ):
         Gauge(name, says, registry=registry).set(value)
+    severities = Counts(incident.severity for incident in store.open_incidents())
+    open_now = Gauge("lockdown_incidents", "Incidents that are open.", ["severity"], registry=registry)
+    for severity in Severity:
+        open_now.labels(severity.value).set(severities[severity])
     return generate_latest(registry)

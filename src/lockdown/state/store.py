@@ -1,4 +1,4 @@
-"""What Lockdown keeps in tables, named after what is asked: held messages, blocks, audits, waivers.
+"""What Lockdown keeps in tables, named after what is asked: held messages, blocks, audits, waivers, incidents.
 
 Each deed gives a future that resolves once it is on the disk; each question is answered on the calling thread.
 SQLAlchemy is imported when a store is opened and not with this module: it costs 300 ms. A store is opened by the
@@ -12,11 +12,13 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
+from lockdown.model.alarm import Incident
 from lockdown.model.errors import OperatorError
 from lockdown.model.finding import Finding
 from lockdown.model.held import HeldMessage, HeldState, QuarantineTotals
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from lockdown.state.sql import audits, blocks, quarantine, versions
+    from lockdown.state.sql import audits, blocks, incidents, quarantine, versions
     from lockdown.state.sql.database import Database
 
 T = TypeVar("T")
@@ -39,8 +41,8 @@ HERE = "local"
 
 def _import_statements() -> None:
     """Bind the names that the methods below speak with. Once, when the first store is opened."""
-    global Database, audits, blocks, quarantine, versions
-    from lockdown.state.sql import audits, blocks, quarantine, versions
+    global Database, audits, blocks, incidents, quarantine, versions
+    from lockdown.state.sql import audits, blocks, incidents, quarantine, versions
     from lockdown.state.sql.database import Database
 
 
@@ -163,6 +165,40 @@ class Store:
     def waivers(self, now: datetime) -> list[Waiver]:
         """The waivers whose day has not come."""
         return self._database.ask(lambda link: audits.active_waivers(link, self._host, now))
+
+    # ── incidents ──
+
+    def raise_incident(self, key: str, story: Callable[[Incident | None], Incident]) -> Future[Incident]:
+        """An alarm rings: `story` goes on with the latest incident of this key, or begins one (number 0)."""
+        return self._database.write(lambda link: incidents.tell(link, self._host, key, story))
+
+    def change_incident(self, number: int, to: Callable[[Incident], Incident]) -> Future[Incident | None]:
+        """Write on in an incident's story. None: there is no such incident."""
+        return self._database.write(lambda link: incidents.change(link, self._host, number, to))
+
+    def close_incident(self, number: int, by: str, now: datetime) -> Future[Incident | None]:
+        """It is over, or somebody has taken note. One that is closed stays as it is. None: there is no such one."""
+
+        def closed(incident: Incident) -> Incident:
+            return replace(incident, closed_at=now, closed_by=by) if incident.is_open else incident
+
+        return self.change_incident(number, closed)
+
+    def open_incidents(self, *, limit: int = 1000) -> list[Incident]:
+        """Those that nobody has closed, the newest first."""
+        return self._database.ask(lambda link: incidents.listed(link, self._host, limit, only_open=True))
+
+    def incidents(self, *, limit: int = 100) -> list[Incident]:
+        """Open and closed, the newest first."""
+        return self._database.ask(lambda link: incidents.listed(link, self._host, limit, only_open=False))
+
+    def incident(self, number: int) -> Incident | None:
+        """One, open or closed."""
+        return self._database.ask(lambda link: incidents.incident(link, self._host, number))
+
+    def forget_incidents(self, before: datetime) -> Future[int]:
+        """Remove those that were closed before then; how many there were."""
+        return self._database.write(lambda link: incidents.forget(link, self._host, before))
 
     def _decide(self, deed: Callable[[Connection], T]) -> Future[T]:
         """A deed that others must learn of: `version` differs after it."""

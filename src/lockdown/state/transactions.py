@@ -78,6 +78,23 @@ class LoggedReply(msgspec.Struct, frozen=True):
     text: str = ""
 
 
+class LoggedScan(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was gathered of a message: the coverage of the antivirus, who vouches for the sender, and the score."""
+
+    antivirus: dict[str, str] = {}
+    """By engine: clean, found NAME, or why it was not read."""
+    unread: list[str] = []
+    """What no engine has read."""
+    spam: float = 0.0
+    """Points; `antispam.tag` and its kin say what they mean."""
+    reasons: list[str] = []
+    """The strongest, with their points."""
+    antispam: dict[str, str] = {}
+    """By engine: its score of its own mark, or why it did not answer."""
+    identity: dict[str, str] = {}
+    """spf, dkim, dmarc, arc."""
+
+
 class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the log."""
 
@@ -93,6 +110,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     refused: list[Refused] = []
     size: int = 0
     verdict: LoggedVerdict = LoggedVerdict()
+    scan: LoggedScan = LoggedScan()
     response: LoggedReply = LoggedReply()
     upstream: str = ""
     digest: str = ""
@@ -227,13 +245,16 @@ def _without_addresses(transaction: Transaction, hashed: Callable[[str], str]) -
     def clean(text: str) -> str:
         return _ADDRESS.sub(lambda found: hashed(found[0]), text)
 
-    verdict, response = transaction.verdict, transaction.response
+    verdict, response, scan = transaction.verdict, transaction.response, transaction.scan
     return msgspec.structs.replace(
         transaction,
         sender=hashed(transaction.sender),
         recipients=[hashed(address) for address in transaction.recipients],
         refused=[Refused(hashed(one.address), one.code, clean(one.text)) for one in transaction.refused],
         verdict=msgspec.structs.replace(verdict, says=clean(verdict.says)),
+        scan=msgspec.structs.replace(
+            scan, reasons=[clean(reason) for reason in scan.reasons], unread=[clean(one) for one in scan.unread]
+        ),
         response=msgspec.structs.replace(response, text=clean(response.text)),
     )
 
@@ -299,6 +320,17 @@ def _is_meant(transaction: Transaction, spellings: list[str]) -> bool:
     return any(name.lower().strip("<> ") in spellings for name in names)
 
 
+def _scan_for_people(scan: LoggedScan) -> Iterator[str]:
+    """What the engines said; "" where a message was not scanned."""
+    for name, answers in (("antivirus", scan.antivirus), ("antispam", scan.antispam), ("identity", scan.identity)):
+        if answers:
+            yield f"{name}: " + " ".join(f"{one}={answer}" for one, answer in answers.items())
+    if scan.antispam:
+        yield f"spam={scan.spam:.1f}" + (f" ({'; '.join(scan.reasons)})" if scan.reasons else "")
+    if scan.unread:
+        yield f"not read: {'; '.join(scan.unread)}"
+
+
 def for_people(transaction: Transaction) -> str:
     """One line, near to what Postfix would write."""
     client, response, verdict = transaction.client, transaction.response, transaction.verdict
@@ -315,6 +347,7 @@ def for_people(transaction: Transaction) -> str:
         f"status={transaction.type}"
         + (f" ({response.code} {response.enhanced} {response.text})" if response.code else ""),
         f"why: {verdict.says}" if verdict.says else "",
+        *_scan_for_people(transaction.scan),
     ]
     at = transaction.at.astimezone(UTC)
     line = f"{at:%Y-%m-%d %H:%M:%S}Z {transaction.id or '-'}: " + ", ".join(field for field in fields if field)

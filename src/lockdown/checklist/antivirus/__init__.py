@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lockdown.checklist.antivirus.controls import CONTROLS
 from lockdown.model.card import Card
 
 CARD = Card(
@@ -9,10 +10,8 @@ CARD = Card(
     id="antivirus",
     title="Use antivirus software",
     promise="No message reaches a mailbox uncleared; the scanner stands before the server, on hardware of its own.",
+    controls=CONTROLS,
     empty={
-        "audit": "Whether a scanner stands in every path of your mail is not judged yet: see by hand that it runs.",
         "enforce": "Lockdown does not set up a virus scanner for you yet.",
-        "watch": "A scanner that stops or grows old raises no alarm yet.",
-        "drill": "No harmless test virus is sent through your paths yet.",
     },
 )

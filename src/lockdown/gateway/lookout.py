@@ -1,0 +1,132 @@
+"""The watch, as one worker keeps it: what it knows of its own engines, looked at every half minute in a thread.
+
+The builtin engine proves itself here as the others do: it is given the test virus and a plain letter. Only worker 0
+keeps watch, and only until it drains: its successor may have other settings.
+
+Fails as: a line in the log; mail goes on, and the next look tries again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from lockdown.engine.life import UNPROVEN, Told
+from lockdown.engine.watch import EVERY_SECONDS, Look, Watch
+from lockdown.model.scan import Reading
+from lockdown.model.unknown import Unknown
+from lockdown.scan.proof import EICAR, plain_letter
+from lockdown.scan.watched import Health
+from lockdown.state.store import open_store
+
+if TYPE_CHECKING:
+    from lockdown.gateway.scanning import Scanning
+    from lockdown.gateway.worker import Worker
+
+log = logging.getLogger("lockdown.watch")
+
+_BUILTIN = "builtin"
+_FIRST_LOOK_SECONDS = 5.0
+"""Soon after the start, so that nobody has to wait for the first word of how the engines do."""
+_VIRUS = b"Content-Type: application/octet-stream\r\n\r\n" + EICAR + b"\r\n"
+
+
+class Pace(NamedTuple):
+    """How often, in seconds."""
+
+    look: float = EVERY_SECONDS
+    prove: float = 60.0
+    """The builtin engine."""
+    trial: float = 20.0
+    """For it to read one letter."""
+
+
+PACE = Pace()
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Lookout:
+    """Keeps watch for one worker."""
+
+    def __init__(self, worker: Worker, pace: Pace = PACE, clock: Callable[[], datetime] = _utc_now) -> None:
+        self._worker, self._pace, self._clock = worker, pace, clock
+        scanning = worker.scanning
+        reads = _BUILTIN in worker.settings.antivirus.engines
+        self._builtin = Builtin(scanning, pace) if scanning is not None and reads else None
+
+    async def keep(self) -> None:
+        """Until the worker drains or ends."""
+        try:
+            store = await asyncio.to_thread(open_store, self._worker.state.path)
+        except Exception:
+            log.exception("watch-broken: nothing is watched until the gateway is started again")
+            return
+        try:
+            watch = await asyncio.to_thread(Watch, self._worker.settings, self._worker.state, store)
+            pause = min(_FIRST_LOOK_SECONDS, self._pace.look)
+            while not self._worker.draining:
+                await asyncio.sleep(pause)
+                await self._look(watch)
+                pause = self._pace.look
+        finally:
+            await asyncio.to_thread(store.close)
+
+    async def _look(self, watch: Watch) -> None:
+        try:
+            if self._builtin is not None:
+                await self._builtin.prove()
+                self._worker.metrics.engines_up({_BUILTIN: self._builtin.health.up})
+            _tell(await asyncio.to_thread(watch.look, self._told(), self._clock()))
+        except Exception:
+            log.exception("watch-broken")
+
+    def _told(self) -> Told:
+        scanning = self._worker.scanning
+        if scanning is None:
+            return Told(())
+        own = (self._builtin.health,) if self._builtin is not None else ()
+        model = scanning.classifier if isinstance(scanning.classifier, Unknown) else None
+        return Told((*own, *scanning.engines.health()), scanning.identifier.health(), model)
+
+
+class Builtin:
+    """The builtin engine of this worker, and how its last trial went."""
+
+    def __init__(self, scanning: Scanning, pace: Pace) -> None:
+        self._scanning, self._pace, self._due = scanning, pace, 0.0
+        self.health = Health(_BUILTIN, True, datetime.now(UTC))
+
+    async def prove(self) -> None:
+        """Let it read the test virus and a plain letter, when it is time again."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._due:
+            return
+        self._due = loop.time() + self._pace.prove
+        why = await self._why_not(loop.time() + self._pace.trial)
+        since = self.health.since if self.health.up is (not why) else datetime.now(UTC)
+        self.health = Health(_BUILTIN, not why, since, why)
+
+    async def _why_not(self, deadline: float) -> str:
+        for letter, is_virus in ((_VIRUS, True), (plain_letter(), False)):
+            match await self._scanning.readers.read(letter, deadline):
+                case Unknown(why):
+                    return why
+                case Reading(content, _):
+                    if bool(content.found) is not is_virus:
+                        return UNPROVEN
+        return ""
+
+
+def _tell(look: Look) -> None:
+    """What has begun and ended, for who reads the process's own log."""
+    for incident in look.opened:
+        log.warning("incident %d: %s %s Try: lockdown incident show %d", incident.number, incident.severity,
+                    incident.says, incident.number)  # fmt: skip
+    for incident in look.closed:
+        log.warning("incident %d is over: %s", incident.number, incident.says)

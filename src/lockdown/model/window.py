@@ -1,0 +1,123 @@
+"""Window: what has happened lately, and how those who watch over mail do: facts only, each a value or Unknown.
+
+An `Event` is one transaction as the log tells it. Nobody judges here; the rooms' `watch` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple, TypeAlias
+
+from lockdown.model.unknown import Unknown
+
+Value: TypeAlias = str | int | float | tuple[str, ...]
+"""Of a setting, as far as the watch compares it."""
+
+
+class Event(NamedTuple):
+    """A message that was dealt with, however it ended."""
+
+    id: str
+    at: datetime
+    kind: str
+    """As the log has it: accepted, rejected, deferred, quarantined …"""
+    client: str
+    network: str
+    """The client's /24 or /64; "" where its address could not be read."""
+    trusted: bool
+    """The client lies in `gateway.trusted_networks`."""
+    recipients: tuple[str, ...] = ()
+    """Of a message with a virus; perhaps as digests, then still one for each address."""
+    control: str = ""
+    """The control that decided."""
+    virus: str = ""
+    """What an engine has found."""
+    unread: tuple[tuple[str, str], ...] = ()
+    """Antivirus engines of the settings that have not read it, each with its reason."""
+    points: float | None = None
+    """None: no engine has judged it."""
+    dns: bool | None = None
+    """Whether the DNS answered for its sender; None where it was not asked."""
+
+
+class EngineHealth(NamedTuple):
+    """One engine of the settings, as its last trial left it."""
+
+    engine: str
+    item: str
+    """Of which item: "antivirus" or "antispam"."""
+    up: bool
+    since: datetime
+    """When it became so."""
+    why: str = ""
+    """Why it is down."""
+    lies: bool = False
+    """It answers, and does not find what it must find."""
+    built: datetime | None = None
+    """When its signatures were made; None where it does not say."""
+
+
+class ListHealth(NamedTuple):
+    """A blocklist, as its last test left it; `passes` is None before the first."""
+
+    zone: str
+    passes: bool | None
+    why: str = ""
+
+
+class Lessons(NamedTuple):
+    """What the classifier was taught about one sender within a day, and how much of it counts."""
+
+    domain: str
+    is_spam: bool
+    given: int
+    counting: int
+    most_by: str
+    """Who gave most of them."""
+
+
+class Share(NamedTuple):
+    """So many of so many messages were marked, held or refused as spam."""
+
+    spam: int
+    all: int
+
+    @property
+    def part(self) -> float:
+        return self.spam / self.all if self.all else 0.0
+
+
+class Drilled(NamedTuple):
+    """The last drill: when, what was not as it should be, and when one was last wholly as expected."""
+
+    at: datetime
+    items: tuple[str, ...]
+    failed: tuple[tuple[str, str], ...]
+    """Item and step that got through or did not arrive."""
+    last_success: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """All of it, gathered at one moment."""
+
+    now: datetime
+    since: datetime
+    """What is older is not among the events."""
+    events: tuple[Event, ...] | Unknown
+    """The oldest first."""
+    engines: tuple[EngineHealth, ...] | Unknown
+    lists: tuple[ListHealth, ...] | Unknown = ()
+    model: Unknown | None = None
+    """Why the classifier has no model; None while it has one, or needs none."""
+    lessons: tuple[Lessons, ...] | Unknown = ()
+    drilled: Drilled | Unknown | None = None
+    """None: no drill has been held here."""
+    accepted: Mapping[str, Value] | Unknown = field(default_factory=dict)
+    """By key, the settings that were in force before; empty: it is the first look."""
+    usual: Share | None = None
+    """Of the day before this window; None while too little is known."""
+    unseen: str = ""
+    """What of the log was not looked at, and why; "" for nothing."""
