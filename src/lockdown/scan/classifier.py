@@ -1,8 +1,8 @@
 """The embedded classifier: how much a letter looks like the spam it was trained on, in points, and by what.
 
 Needs no server; a few texts are kept in memory, to judge copies of them at once. A letter of which nothing is known
-gets 0 points; what looks wanted gets down to -5; what looks like spam gets 5 where one in some hundred wanted newsletters would, 8 where hardly any
-would, and never as much as 15: words alone refuse nobody.
+gets 0 points; what looks wanted gets down to -5; what looks like spam gets 5 where one in some hundred wanted
+newsletters would, 8 where hardly any would, and never as much as 15: words alone refuse nobody.
 
 Fails as: `Unknown` from `load` where the model is absent, damaged or of another version. `judge` has an answer for
 every letter. Deterministic: the same letter has the same score in every process and on every machine.
