@@ -13,6 +13,7 @@ from __future__ import annotations
 import http.client
 import shutil
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ _CHILDREN = 4
 _FAR = 100000
 
 
-class WholeGate(ProcessStand):
+class WholeGate(ProcessStand, ABC):
     """Postfix with company."""
 
     drains_slowly = True
@@ -48,8 +49,9 @@ class WholeGate(ProcessStand):
             self._company.end()
             raise
 
+    @abstractmethod
     def _call_company(self) -> None:
-        raise NotImplementedError
+        """Start what stands beside Postfix."""
 
     def __exit__(self, *problem: object) -> None:
         super().__exit__(*problem)

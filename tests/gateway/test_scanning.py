@@ -182,6 +182,25 @@ def test_a_reader_process_that_is_killed_at_work_defers_the_message_and_the_next
     run(story())
 
 
+def test_what_is_read_for_its_words_alone_is_not_told_as_looked_into_for_viruses(tmp_path: Path) -> None:
+    answer, (arrived,), line = told(tmp_path, LETTER, '[antispam]\nengines = ["builtin"]\n')
+    assert answer.startswith("250") and b"X-Lockdown-Scan: av=off spam=" in arrived
+    assert line.scan.antivirus == {} and "builtin" in line.scan.antispam
+
+
+def test_lessons_that_cannot_be_read_are_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        async with house(tmp_path, BUILTIN, ticking=False) as here:
+            (here.worker.state.learning / "lessons.index").write_bytes(b"nonsense")
+            here.worker.scanning.tick()
+            here.worker.scanning.tick()
+
+    run(story())
+    assert [record.getMessage().partition(":")[0] for record in caplog.records].count(
+        "what was learnt here cannot be read"
+    ) == 1
+
+
 def test_without_engines_nothing_is_read_and_nothing_is_claimed(tmp_path: Path) -> None:
     answer, (arrived,), line = told(tmp_path, with_file(TEST_VIRUS, "eicar.com"), "")
     assert answer.startswith("250") and b"X-Lockdown-Scan" not in arrived and b"X-Spam" not in arrived

@@ -41,6 +41,7 @@ class Recorder:
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
+        self._settings = worker.settings
         self._number, self._metrics, self._good = worker.number, worker.metrics, worker.counts.good
         self._log = TransactionLog(worker.state.path, worker.settings.log)
         self._awaits_flush = False
@@ -72,7 +73,7 @@ class Recorder:
                 refused=[Refused(path, said.code, said.lines[0]) for path, said in refused] if refused else [],
                 size=size,
                 verdict=_logged(verdict, says) if verdict is not None or says else _NO_VERDICT,
-                scan=scan_logged(transaction.scanned) if transaction.scanned is not None else _NO_SCAN,
+                scan=scan_logged(transaction.scanned, self._settings) if transaction.scanned is not None else _NO_SCAN,
                 response=LoggedReply(reply.code, reply.enhanced, reply.lines[0]) if reply is not None else _NO_REPLY,
                 upstream=upstream,
                 digest=body.digest()[:16].hex() if body is not None and size else "",

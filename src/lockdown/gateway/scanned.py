@@ -78,7 +78,9 @@ def _builtin_word(examined: Examined) -> str:
     content = reading.content
     if content.found:
         return "builtin:found"
-    return "builtin:unread" if content.unread else "builtin:clean"
+    if content.unread:
+        return "builtin:unread"
+    return "builtin:suspicious" if content.suspicious else "builtin:clean"
 
 
 def _word(answer: Answer) -> str:
@@ -104,12 +106,12 @@ def _short(engine: str) -> str:
 # ── the log ──
 
 
-def logged(scanned: Scanned) -> LoggedScan:
+def logged(scanned: Scanned, policy: Settings) -> LoggedScan:
     """The coverage, the identity and the score of one message."""
     examined, score = scanned
     unread = () if isinstance(examined.reading, Unknown) else examined.reading.content.unread
     return LoggedScan(
-        antivirus=_coverage(examined),
+        antivirus=_coverage(examined, policy),
         unread=[f"{one.path}: {one.why}" for one in unread[:_MOST_UNREAD]] if unread else [],
         spam=round(score.points, 1),
         reasons=[f"{one.name} {one.points:+.1f}" for one in score.reasons[:_MOST_REASONS]],
@@ -118,10 +120,10 @@ def logged(scanned: Scanned) -> LoggedScan:
     )
 
 
-def _coverage(examined: Examined) -> dict[str, str]:
-    return {"builtin": _builtin_in_words(examined)} | {
-        answer.engine: _outcome_in_words(answer) for answer in examined.answers
-    }
+def _coverage(examined: Examined, policy: Settings) -> dict[str, str]:
+    """Of antivirus engines alone: what was read only for its words was not looked into for viruses."""
+    own = {"builtin": _builtin_in_words(examined)} if "builtin" in policy.antivirus.engines else {}
+    return own | {answer.engine: _outcome_in_words(answer) for answer in examined.answers}
 
 
 def _builtin_in_words(examined: Examined) -> str:
@@ -131,6 +133,8 @@ def _builtin_in_words(examined: Examined) -> str:
     content = reading.content
     if content.found:
         return f"found {content.found[0].name}"
+    if content.suspicious:
+        return f"suspects {content.suspicious[0].name}"
     missed = f", {len(content.unread)} not read" if content.unread else ""
     count = len(content.files)
     return f"{count} {'file' if count == 1 else 'files'} read{missed}"

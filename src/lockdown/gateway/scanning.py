@@ -76,6 +76,7 @@ class Scanning:
         self.engines = Engines.of(settings, Hooks(self._answered, metrics.engine_skipped, self._told_health))
         self._resolver = Resolver(antispam_settings.resolvers, antispam_settings.dns_timeout.total_seconds())
         self._turned: dict[str, bool] = {}
+        self._unlearnt = ""
         self.identifier = Identifier(settings, self._resolver, hostname)
         self.bodies = Bodies()
         self.classifier = _classifier(state) if self._weighs else None
@@ -242,9 +243,16 @@ class Scanning:
     def tick(self) -> None:
         """Once a second: what was learnt meanwhile, and which engines are up."""
         if self.classifier is not None and not isinstance(self.classifier, Unknown):
-            self.classifier.refresh()
+            self._look_at_lessons(self.classifier.refresh())
         if self._turned:
             self._metrics.engines_up(self._turned)
+
+    def _look_at_lessons(self, found: bool | Unknown) -> None:
+        """What was learnt before stays in force; that nothing is learnt any more is said once."""
+        why = found.why if isinstance(found, Unknown) else ""
+        if why and why != self._unlearnt:
+            log.error("what was learnt here cannot be read: %s; try: lockdown doctor", why)
+        self._unlearnt = why
 
     def _answered(self, engine: str, seconds: float, outcome: str) -> None:
         self._metrics.engine(engine, seconds)
