@@ -41,7 +41,7 @@ def test_loopback_is_one_of_the_interfaces() -> None:
 def test_a_machine_without_postfix_says_so_and_where_it_was_looked_for(tmp_path: Path) -> None:
     snapshot = taken(places=(tmp_path,))
     assert snapshot.reading(facts.WHERE) == f"not installed: no postconf in {tmp_path}\n"
-    assert isinstance(snapshot.reading(facts.EFFECTIVE), Unknown)
+    assert isinstance(facts.postfix(snapshot), facts.Absent)
 
 
 def test_a_postconf_that_is_not_postfix_is_unknown(tmp_path: Path) -> None:

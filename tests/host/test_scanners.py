@@ -7,18 +7,25 @@ from pathlib import Path
 
 from lockdown.facts.scanner_files import NOT_THERE, PLACES
 from lockdown.host import scanners
+from lockdown.host.asked import File, Native
+from lockdown.host.local import read_here
 from lockdown.model.unknown import Unknown
 
 
 def test_every_place_has_a_reading_and_none_raises() -> None:
-    taken = {name: source() for name, source in scanners.scanner_sources().items()}
+    taken = read_here(scanners.sources())
     assert set(PLACES) < set(taken)
     assert all(isinstance(reading, str | Unknown) for reading in taken.values())
 
 
 def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
-    for read in (scanners._file, scanners._tail, scanners._newest_rules):
-        reading = read(tmp_path / "gone")
+    gone = str(tmp_path / "gone")
+    asked = {
+        "file": File(gone),
+        "log": File(gone, tail=True),
+        "rules": Native(lambda: scanners._newest_rules(Path(gone))),
+    }
+    for reading in read_here(asked).values():
         assert isinstance(reading, str)
         assert reading.startswith(NOT_THERE)
 
@@ -26,7 +33,7 @@ def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
 def test_of_a_long_log_the_end_is_read(tmp_path: Path) -> None:
     log = tmp_path / "freshclam.log"
     log.write_text("old line\n" * 20_000 + "the last line\n")
-    reading = scanners._tail(log)
+    reading = read_here({"log": File(str(log), scanners.TAIL, tail=True)})["log"]
     assert isinstance(reading, str)
     assert len(reading) <= scanners.TAIL
     assert reading.endswith("the last line\n")

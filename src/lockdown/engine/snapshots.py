@@ -1,6 +1,6 @@
-"""Snapshots for the faces: of this machine, from a folder, into a folder.
+"""Snapshots for the faces: of this machine, of another over ssh, of a folder of files; from a folder, into a folder.
 
-Fails as: OperatorError for a folder that is no snapshot or cannot be written; readings that failed are Unknown in it.
+Fails as: OperatorError for a target that cannot be read at all; readings that failed are Unknown in it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from lockdown.config import Loaded, Settings
 from lockdown.engine.live_readings import with_live_readings
 from lockdown.facts.gateway import gateway
 from lockdown.host import folder as folders
-from lockdown.host.read import take_snapshot
+from lockdown.host.read import snapshot_by, take_snapshot
+from lockdown.host.ssh import Ssh
+from lockdown.host.tree import tree
 from lockdown.model.errors import OperatorError
 from lockdown.model.snapshot import Snapshot
 from lockdown.model.unknown import Unknown
@@ -29,6 +31,20 @@ def snapshot_of_this_machine(loaded: Loaded, now: datetime, postfix_config: Path
         )
     taken = take_snapshot(loaded, now, postfix_config=postfix_config.absolute() if postfix_config else None)
     return with_live_readings(loaded.settings, taken)
+
+
+SSH = "ssh://"
+
+
+def snapshot_of(target: str, now: datetime) -> Snapshot:
+    """What a target is: `ssh://user@host`, a snapshot's folder, an image, a copy of /etc, or one file of settings."""
+    if target.startswith(SSH):
+        machine = Ssh(target.removeprefix(SSH).rstrip("/"))
+        return snapshot_by(machine.ask, machine.name(), now)
+    path = Path(target)
+    if (path / folders.MANIFEST).exists():
+        return folders.read_folder(path)
+    return snapshot_by(tree(path).ask, f"files in {path}" if path.is_dir() else f"file {path.name}", now)
 
 
 def snapshot_from_folder(folder: Path) -> Snapshot:

@@ -16,7 +16,7 @@ from lockdown.facts.networks import NetworkEntry, parse_networks
 from lockdown.facts.postfix_files import ServiceLines, Written, services_written, settings_written
 from lockdown.facts.postfix_macros import Unexpandable, expand
 from lockdown.model.finding import Evidence
-from lockdown.model.snapshot import Reading, Snapshot
+from lockdown.model.snapshot import ABSENT, Reading, Snapshot
 from lockdown.model.unknown import Unknown
 
 WHERE, VERSION = "postfix/where", "postfix/version"
@@ -24,7 +24,7 @@ EFFECTIVE, EXPLICIT = "postfix/postconf", "postfix/postconf-n"
 SERVICES, OVERRIDES = "postfix/postconf-M", "postfix/postconf-P"
 MAIN_CF, MASTER_CF = "postfix/main.cf", "postfix/master.cf"
 TABLES = "postfix/tables"
-NOT_INSTALLED = "not installed"
+NOT_INSTALLED = ABSENT
 
 TEXT_TABLES = ("hash", "btree", "lmdb", "dbm", "cdb", "sdbm", "texthash", "cidr", "regexp", "pcre")
 """Tables that lie in a file as text (or beside one). Databases and directories are never read: they need passwords."""

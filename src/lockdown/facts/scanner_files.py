@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lockdown.model.finding import Evidence
-from lockdown.model.snapshot import Snapshot
+from lockdown.model.snapshot import ABSENT, Snapshot
 from lockdown.model.units import ByteSize
 from lockdown.model.unknown import Unknown
 
-NOT_THERE = "not installed"
+NOT_THERE = ABSENT
 """How the reading of a file begins that is not on the machine: another answer than one that may not be read."""
 
 CLAMD, FRESHCLAM, MILTER = "clamav/clamd.conf", "clamav/freshclam.conf", "clamav/clamav-milter.conf"

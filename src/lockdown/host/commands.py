@@ -21,9 +21,14 @@ MAX_OUTPUT = 8 * 1024 * 1024
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 
-def run(argv: Sequence[str], time_limit: float = TIME_LIMIT, max_output: int = MAX_OUTPUT) -> Reading:
+def run(
+    argv: Sequence[str],
+    time_limit: float = TIME_LIMIT,
+    max_output: int = MAX_OUTPUT,
+    answers: tuple[int, ...] = (0,),
+) -> Reading:
     """What the command says on standard output, or why there is no answer."""
-    shown = " ".join([Path(argv[0]).name, *argv[1:]])
+    shown = _shown(argv)
     try:
         # Its own session, so that what it starts ends with it.
         process = subprocess.Popen(
@@ -34,21 +39,27 @@ def run(argv: Sequence[str], time_limit: float = TIME_LIMIT, max_output: int = M
         return Unknown(f"{shown} could not be started: {error.strerror}")
     with process:
         try:
-            return _answer(process, shown, time.monotonic() + time_limit, time_limit, max_output)
+            return _answer(process, shown, time_limit, max_output, answers)
         finally:
             _end(process)
 
 
+def _shown(argv: Sequence[str]) -> str:
+    """The command in a sentence; of a long one, its beginning."""
+    words = " ".join([Path(argv[0]).name, *argv[1:]])
+    return words if len(words) <= 80 and "\n" not in words else f"{words.splitlines()[0][:60]} …"
+
+
 def _answer(
-    process: subprocess.Popen[bytes], shown: str, deadline: float, time_limit: float, max_output: int
+    process: subprocess.Popen[bytes], shown: str, time_limit: float, max_output: int, answers: tuple[int, ...]
 ) -> Reading:
     said: dict[str, bytearray] = {"out": bytearray(), "err": bytearray()}
-    if not _collect(process, said, deadline, max_output):
+    if not _collect(process, said, time.monotonic() + time_limit, max_output):
         return Unknown(f"{shown} gave no answer in {time_limit:g} s")
     if len(said["out"]) > max_output:
         return Unknown(f"{shown} said more than {max_output} octets")
     code = process.wait()
-    if code != 0:
+    if code not in answers:
         return Unknown(f"{shown} ended with {code}: {_first_line(bytes(said['err']))}")
     return decoded(bytes(said["out"]), shown)
 

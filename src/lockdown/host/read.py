@@ -1,6 +1,6 @@
-"""Take a snapshot of this machine: every reading once, in parallel, each with its own limits.
+"""Take a snapshot of this machine, of one over ssh, or of files: every reading once, in parallel, with its own limits.
 
-Nothing is judged or changed here. Unknown(why) covers missing, denied, timed out, failed and undecodable.
+Nothing is judged or changed here. What is asked stands in the modules of `FIRST` and `NEXT`, one for each subject.
 
 Fails as: readings that are Unknown; the snapshot itself always comes.
 """
@@ -8,8 +8,7 @@ Fails as: readings that are Unknown; the snapshot itself always comes.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -19,85 +18,60 @@ import psutil
 from lockdown import __version__
 from lockdown.config import Loaded
 from lockdown.facts import gateway, interfaces, listeners
-from lockdown.facts import postfix as facts
-from lockdown.host.commands import run
-from lockdown.host.files import read_file
-from lockdown.host.scanners import scanner_sources
-from lockdown.host.secrets import without_secrets
+from lockdown.host import postfix, scanners
+from lockdown.host.asked import Asked, Native, Script, Sources
+from lockdown.host.local import PLACES, read_here
 from lockdown.model.snapshot import Reading, Snapshot
 from lockdown.model.unknown import Unknown
 
-PLACES = (Path("/usr/sbin"), Path("/usr/local/sbin"), Path("/sbin"), Path("/usr/local/bin"), Path("/opt/postfix/sbin"))
-"""Where postconf is looked for; an ordinary user's PATH often leaves /usr/sbin out."""
-MAX_TABLES = 50
-THREADS = 8
+FIRST: tuple[Callable[[], Sources], ...] = (scanners.sources,)
+"""What is asked at once, subject by subject."""
+NEXT: tuple[Callable[[Snapshot], Sources], ...] = (postfix.more,)
+"""What is only known to be worth asking once the first answers are there."""
 
-Source = Callable[[], Reading]
+Ask = Callable[[Sources], dict[str, Reading]]
+"""A machine, or something like one: the reading of each source."""
 
 
 def take_snapshot(
     loaded: Loaded, now: datetime, *, postfix_config: Path | None = None, places: Sequence[Path] = PLACES
 ) -> Snapshot:
     """The readings of this machine; `postfix_config` is a directory with main.cf and master.cf in another place."""
-    postconf = _find(places)
-    sources: dict[str, Source] = {
-        gateway.SOURCE: lambda: gateway.describe(loaded),
-        listeners.SOURCE: _listeners,
-        interfaces.SOURCE: _interfaces,
-        facts.WHERE: lambda: _where(postconf, places),
-    }
-    sources |= _postfix_sources(postconf, postfix_config) | scanner_sources()
-    readings = _read_all(sources)
-    snapshot = Snapshot(socket.gethostname(), now, __version__, readings)
-    return Snapshot(snapshot.host, now, __version__, {**readings, **_read_all(_table_sources(snapshot))})
+    own = {gateway.SOURCE: Native(lambda: gateway.describe(loaded))}
+    return snapshot_by(partial(read_here, places=places), socket.gethostname(), now, postfix_config, own)
 
 
-def _read_all(sources: Mapping[str, Source]) -> dict[str, Reading]:
-    with ThreadPoolExecutor(THREADS) as pool:
-        return dict(zip(sources, pool.map(_guarded, sources.values()), strict=True))
+def snapshot_by(
+    ask: Ask, host: str, now: datetime, postfix_config: Path | None = None, own: Sources | None = None
+) -> Snapshot:
+    """The readings of whatever answers: what is asked first, then what follows from that."""
+    asked = {**(own or {}), **_network(), **postfix.sources(postfix_config)}
+    for subject in FIRST:
+        asked |= subject()
+    first = Snapshot(host, now, __version__, ask(asked))
+    then: dict[str, Asked] = {}
+    for follows in NEXT:
+        then |= follows(first)
+    return Snapshot(host, now, __version__, {**first.readings, **(ask(then) if then else {})})
 
 
-def _guarded(source: Source) -> Reading:
-    """One broken reading is one Unknown, not a lost snapshot."""
-    try:
-        reading = source()
-    except Exception as error:  # the safe outcome is beside it
-        return Unknown(f"the reading failed: {type(error).__name__}: {error}")
-    return without_secrets(reading) if isinstance(reading, str) else reading
-
-
-def _find(places: Sequence[Path]) -> Path | None:
-    return next((place / "postconf" for place in places if (place / "postconf").is_file()), None)
-
-
-def _where(postconf: Path | None, places: Sequence[Path]) -> Reading:
-    looked = ", ".join(str(place) for place in places)
-    return f"{postconf}\n" if postconf else f"{facts.NOT_INSTALLED}: no postconf in {looked}\n"
-
-
-def _postfix_sources(postconf: Path | None, config: Path | None) -> dict[str, Source]:
-    if postconf is None:
-        return {}
-    directory = config or Path("/etc/postfix")
-    command = [str(postconf), *(["-c", str(config)] if config else [])]
+def _network() -> Sources:
     return {
-        facts.EFFECTIVE: partial(run, command),
-        facts.EXPLICIT: partial(run, [*command, "-n"]),
-        facts.SERVICES: partial(run, [*command, "-M"]),
-        facts.OVERRIDES: partial(run, [*command, "-P"]),
-        facts.VERSION: partial(run, [str(postconf), "-d", "mail_version"]),
-        facts.MAIN_CF: partial(read_file, directory / "main.cf"),
-        facts.MASTER_CF: partial(read_file, directory / "master.cf"),
+        listeners.SOURCE: Native(_listeners, Script(_LISTENERS_ELSEWHERE)),
+        interfaces.SOURCE: Native(_interfaces, Script(_INTERFACES_ELSEWHERE)),
     }
 
 
-def _table_sources(snapshot: Snapshot) -> dict[str, Source]:
-    """The text tables that decide who may relay; which they are is only known once Postfix has been read."""
-    found = facts.postfix(snapshot)
-    if not isinstance(found, facts.Postfix):
-        return {}
-    paths = facts.deciding_tables(found)[:MAX_TABLES]
-    return {f"{facts.TABLES}{path}": partial(read_file, Path(path)) for path in paths}
+# As the readings of this machine are written: `tcp 0.0.0.0:25 1234 master`, `eth0 192.0.2.7/24`.
+_LISTENERS_ELSEWHERE = r"""
+ss -H -lnptu | sed -e 's/%[^]: ]*\(\]*:\)/\1/' -e 's/ \*:/ [::]:/g' | awk '{
+    owner = match($0, /\(\("[^"]*",pid=[0-9]+/) ? substr($0, RSTART + 3, RLENGTH - 3) : ""
+    split(owner, part, "\",pid=")
+    gsub(" ", "_", part[1])
+    print $1, $5, (part[2] ? part[2] : "-"), (part[1] ? part[1] : "-")
+}'
+"""
+_INTERFACES_ELSEWHERE = """ip -o addr show | awk '{ print $2, $4 }'"""
 
 
 def _listeners() -> Reading:
