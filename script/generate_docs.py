@@ -67,6 +67,7 @@ def _control(control: Control) -> Iterator[str]:
     yield f"### `{control.id}`"
     yield f"**{control.title}** ({control.severity}{'' if control.waivable else '; cannot be waived'})"
     where = " (on mail in flight, by the gateway)" if control.in_flight else ""
+    where = where or (" (from outside: `lockdown audit --probe HOST`)" if control.black_box else "")
     rows = [
         ("why", control.why),
         ("judged on", control.evidence + where),

@@ -85,7 +85,9 @@ def test_every_audited_control_is_recorded_passing_failing_and_unreadable() -> N
     for name in NAMES:
         for finding in found_on(name):
             states.setdefault(finding.control, set()).add(finding.state)
-    for control in (control for card in cards() for control in card.controls if not control.in_flight):
+    for control in (
+        control for card in cards() for control in card.controls if not (control.in_flight or control.black_box)
+    ):
         if "audit" in next(card.empty for card in cards() if control in card.controls):
             continue
         seen = states[control.id]

@@ -17,9 +17,13 @@ from typing import Protocol, TypeAlias
 
 from lockdown.checklist import CHECKLIST, Room
 from lockdown.config import Settings
+from lockdown.facts.gateway import NO_GATEWAY, SOURCE
 from lockdown.model.card import Card
 from lockdown.model.finding import Control, Finding, Severity, State
-from lockdown.model.snapshot import Snapshot
+from lockdown.model.snapshot import Snapshot, absent
+
+PROBED = "probe/"
+"""How the readings begin that were taken from outside."""
 
 HOLDS, FINDINGS, NOT_TOLD = 0, 1, 3
 """Exit codes of an audit; 2 is for usage and settings."""
@@ -64,6 +68,9 @@ class Report:
     taken_at: datetime
     version: str
     items: tuple[ItemReport, ...]
+    profile: str = ""
+    role: str = ""
+    """By what it was judged."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -122,15 +129,24 @@ def audit(
     rooms = [room for room in checklist if not items or room.CARD.id in items]
     kept = tuple(waivers)
     reports = tuple(_item(room, snapshot, policy, kept, now) for room in rooms)
-    return Report(snapshot.host, snapshot.taken_at, snapshot.version, reports)
+    site = policy.site
+    return Report(snapshot.host, snapshot.taken_at, snapshot.version, reports, site.profile, site.role)
 
 
 def _item(room: Room, snapshot: Snapshot, policy: Settings, waivers: Collection[Waiver], now: datetime) -> ItemReport:
     card = room.CARD
     if "audit" in card.empty:
         return ItemReport(card, (), card.empty["audit"])
-    found = tuple(_findings(room, snapshot, policy))
+    found = tuple(_no_gateway(finding, snapshot) for finding in _findings(room, snapshot, policy))
     return ItemReport(card, tuple(_waived(finding, card, waivers, now) for finding in found))
+
+
+def _no_gateway(finding: Finding, snapshot: Snapshot) -> Finding:
+    """Where there is surely no gateway of ours, its settings are not unknown: what is asked of it does not apply."""
+    is_its_own = finding.state is State.UNKNOWN and finding.target.startswith(("gateway", "engine "))
+    if is_its_own and absent(snapshot.reading(SOURCE)):
+        return replace(finding, state=State.NOT_APPLICABLE, says=f"{NO_GATEWAY.capitalize()}.", next_command="")
+    return finding
 
 
 def _findings(room: Room, snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
@@ -146,12 +162,19 @@ def _findings(room: Room, snapshot: Snapshot, policy: Settings) -> Iterator[Find
     judged = {finding.control for finding in found}
     yield from found
     for control in room.CARD.controls:
-        if control.id not in judged and not control.in_flight:
+        if control.id not in judged and _is_demanded(control, snapshot):
             yield control.finding(
                 State.UNKNOWN,
                 f"Not judged: {why}.",
                 next_command="lockdown snapshot -o FOLDER     (and send it with a report)",
             )
+
+
+def _is_demanded(control: Control, snapshot: Snapshot) -> bool:
+    """Whether silence on it would hide something: not where it is another's to tell, or nothing was probed."""
+    return not control.in_flight and (
+        not control.black_box or any(name.startswith(PROBED) for name in snapshot.readings)
+    )
 
 
 def _waived(finding: Finding, card: Card, waivers: Collection[Waiver], now: datetime) -> Finding:

@@ -45,6 +45,8 @@ class Control:
     waivable: bool = True
     in_flight: bool = False
     """Kept by a gate on mail in flight alone: an audit has nothing to read it from."""
+    black_box: bool = False
+    """Judged on what was seen from outside: where nothing was probed, an audit has nothing to say of it."""
 
     def finding(
         self, state: State, says: str, *evidence: Evidence, target: str = "this host", next_command: str = ""
