@@ -326,6 +326,9 @@ class Monitoring(Section, frozen=True):
     """Item 9: who talks to us, and how much."""
 
     mode: Annotated[Literal["observe", "answer"], why("observe: say what would be done; answer: do it.")] = "answer"
+    drift: Annotated[
+        timedelta, why("How often the agent looks at the machine and tells what has changed; 0s: never.")
+    ] = timedelta(hours=1)
     max_connections: Annotated[
         int, why("Open connections of a worker's share of the machine, all clients."), msgspec.Meta(ge=1)
     ] = 10_000

@@ -30,7 +30,7 @@ class Blocks:
 
 def _deeds(blocks: Blocks) -> Deeds:
     snapshot = Snapshot("vm", NOW, "0", {"a": "text", "b": Unknown("permission denied")})
-    return Deeds(blocks, lambda: (ADMIN,), lambda folder: snapshot, NOW)
+    return Deeds(blocks, lambda: (ADMIN,), lambda: snapshot, NOW)
 
 
 def _block(network: str, seconds: int = 3600) -> verbs.Block:

@@ -39,7 +39,7 @@ class Deeds:
         self,
         blocks: BlockList,
         protected: Callable[[], tuple[Protected, ...]],
-        read_machine: Callable[[str], Snapshot],
+        read_machine: Callable[[], Snapshot],
         started: datetime,
     ) -> None:
         self._blocks, self._protected, self._read_machine, self._started = blocks, protected, read_machine, started
@@ -51,8 +51,8 @@ class Deeds:
         match request:
             case verbs.Status():
                 return verbs.Running(__version__, os.getpid(), self._started, self._count)
-            case verbs.TakeSnapshot(postfix_config=folder):
-                return _taken(self._read_machine(folder))
+            case verbs.TakeSnapshot():
+                return _taken(self._read_machine())
             case verbs.Block():
                 return self._block(request, now)
             case verbs.Unblock():

@@ -18,6 +18,7 @@ from lockdown.agent.deeds import Deeds
 from lockdown.agent.server import Server, allowed_at
 from lockdown.config import Loaded, Settings
 from lockdown.engine.blocking import Protected, protected_networks
+from lockdown.engine.drift import Drift, DriftWatch
 from lockdown.engine.supervised import tell_ready
 from lockdown.host.read import take_snapshot
 from lockdown.model.snapshot import Snapshot
@@ -25,6 +26,7 @@ from lockdown.state.layout import StateDirectory
 from lockdown.state.store import Store, open_store
 
 _COMMIT_SECONDS = 10.0
+_LAST_LOOK_SECONDS = 15.0
 _PROTECTED_FOR = timedelta(minutes=1)
 
 
@@ -35,14 +37,30 @@ def run(loaded: Loaded, announce: Callable[[str], None]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with closing(open_store(directory.path)) as store:
-        deeds = Deeds(
-            StoredBlocks(store), _remembered(loaded.settings), partial(_read_machine, loaded), datetime.now(UTC)
-        )
+        deeds = Deeds(StoredBlocks(store), _remembered(loaded.settings), partial(_here, loaded), datetime.now(UTC))
         server = Server(directory.path / SOCKET, deeds.answer, allowed_at(directory.path))
         announce(str(directory.path / SOCKET))
         tell_ready()
+        drift = _drift_watch(loaded, directory.path, store)
         server.serve(stop)
+        if drift:
+            drift.stop()
+            drift.join(_LAST_LOOK_SECONDS)
     return 0
+
+
+def _here(loaded: Loaded) -> Snapshot:
+    return take_snapshot(loaded, datetime.now(UTC))
+
+
+def _drift_watch(loaded: Loaded, directory: Path, store: Store) -> DriftWatch | None:
+    """Looks at this machine as the agent sees it: files and commands, nothing from the network."""
+    every = loaded.settings.monitoring.drift.total_seconds()
+    if every <= 0:
+        return None
+    watch = DriftWatch(Drift(lambda now: take_snapshot(loaded, now), loaded.settings, directory, store), every)
+    watch.start()
+    return watch
 
 
 class StoredBlocks:
@@ -58,10 +76,6 @@ class StoredBlocks:
     def unblock(self, network: str, by: str, now: datetime) -> bool:
         """Was it blocked?"""
         return self._store.unblock(network, by, now).result(_COMMIT_SECONDS)
-
-
-def _read_machine(loaded: Loaded, postfix_config: str) -> Snapshot:
-    return take_snapshot(loaded, datetime.now(UTC), postfix_config=Path(postfix_config) if postfix_config else None)
 
 
 def _remembered(settings: Settings) -> Callable[[], tuple[Protected, ...]]:

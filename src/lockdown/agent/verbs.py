@@ -29,8 +29,6 @@ class Status(Verb, frozen=True, tag="status"):
 class TakeSnapshot(Verb, frozen=True, tag="snapshot"):
     """Read this machine; secrets are left out at reading."""
 
-    postfix_config: Text = ""
-
 
 class Block(Verb, frozen=True, tag="block"):
     """Let a network not talk to us for a while."""

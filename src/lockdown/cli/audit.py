@@ -1,14 +1,14 @@
-"""`lockdown audit`: how this machine, or a snapshot of another one, stands against the checklist.
+"""`lockdown audit`: how a machine stands against the checklist: this one, another over ssh, a snapshot, or files alone.
 
 Fails as: exit 1 for findings, 2 for usage and settings, 3 when nothing failed but not everything could be told.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,20 +22,38 @@ from lockdown.model.finding import State
 if TYPE_CHECKING:
     from lockdown.config import Settings
     from lockdown.engine.audit import Report, Waiver
+    from lockdown.engine.changes import Change
     from lockdown.model.snapshot import Snapshot
 
 _COMMIT_SECONDS = 10.0
+FORMS = ("text", "json", "html", "sarif", "junit", "ocsf", "nagios")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line says."""
+
+    target: str
+    postfix_config: Path | None
+    items: tuple[str, ...]
+    config: Path | None
+    profile: str
+    role: str
+    probe: str
+    diff: bool
 
 
 @click.command(
-    name="audit", epilog="Example:  lockdown audit --item relaying     lockdown audit --from ./snapshot --json"
+    name="audit",
+    epilog="Example:  lockdown audit --item relaying     lockdown audit ssh://root@mail.example.com     "
+    "lockdown audit ./etc --format sarif -o audit.sarif",
 )
+@click.argument("target", required=False, default="")
 @click.option(
     "--from",
     "folder",
-    type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Judge this snapshot instead of this machine.",
+    help="The same as TARGET: a snapshot, an image, a copy of /etc, a file such as main.cf.",
 )
 @click.option(
     "--postfix-config",
@@ -44,7 +62,10 @@ _COMMIT_SECONDS = 10.0
     help="Where main.cf and master.cf lie [Postfix's own].",
 )
 @click.option("--item", "items", multiple=True, metavar="ID", help="Only this item of the checklist; may be repeated.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--profile", type=click.Choice(["starter", "business", "strict"]), help="How much is demanded.")
+@click.option("--role", type=click.Choice(["gateway", "mx", "backend", "all-in-one"]), help="What the machine is for.")
+@click.option("--probe", default="", metavar="HOST", help="Look at this host or domain from outside as well.")
+@click.option("--format", "form", type=click.Choice(FORMS), default="text", show_default=True)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the report there."
 )
@@ -55,27 +76,33 @@ _COMMIT_SECONDS = 10.0
     show_default=True,
     help="What makes the exit code 1.",
 )
+@click.option("--diff", is_flag=True, help="Only what has changed since the last recorded audit of this host.")
 @click.option("--all", "show_all", is_flag=True, help="Show what holds as well.")
 @common_options
 def command(
-    folder: Path | None, postfix_config: Path | None, items: tuple[str, ...], form: str, output: Path | None,
-    fail_on: str, show_all: bool, config: Path | None, as_json: bool,
+    target: str, folder: str | None, postfix_config: Path | None, items: tuple[str, ...], profile: str | None,
+    role: str | None, probe: str, form: str, output: Path | None, fail_on: str, diff: bool, show_all: bool,
+    config: Path | None, as_json: bool,
 ) -> int:  # fmt: skip
-    """How this machine stands against the checklist. Reads only; changes nothing."""
-    from lockdown.cli.audit_text import render
+    """How a machine stands against the checklist. Reads only; changes nothing.
 
-    if folder and postfix_config:
-        raise click.UsageError("--from and --postfix-config exclude each other: a snapshot brings its own Postfix.")
+    TARGET: nothing for this machine; ssh://user@host; a snapshot; an image, a copy of /etc, or one file of settings.
+    """
+    if target and folder:
+        raise click.UsageError("TARGET and --from are two words for the same; give one of them.")
+    if (target or folder) and postfix_config:
+        raise click.UsageError("--postfix-config is for this machine: another target brings its own Postfix.")
     _check_items(items)
-    report = _report(folder, postfix_config, items, config)
-    code = report.exit_code(State(fail_on), items)
-    machine = as_json or form == "json"
-    text = json.dumps(as_fields(report, code), ensure_ascii=False, indent=2) + "\n" if machine else ""
+    asked = Asked(target or folder or "", postfix_config, items, config, profile or "", role or "", probe, diff)
+    report, changed = _report(asked)
+    form = "json" if as_json else form
+    code = _code(report, form, State(fail_on), items)
+    text = _formed(report, form, code, State(fail_on), changed, show_all=show_all, to_file=bool(output))
     if output:
-        _write(output, text or render(report, show_all=show_all, coloured=False))
+        _write(output, text)
         click.echo(f"report written to {output}", err=True)
     else:
-        click.echo(text or render(report, show_all=show_all), nl=False)
+        click.echo(text, nl=False)
     return code
 
 
@@ -92,42 +119,135 @@ def _check_items(items: Sequence[str]) -> None:
             raise click.UsageError(f"There is no item {item!r}. {hint}")
 
 
-def _report(folder: Path | None, postfix_config: Path | None, items: Sequence[str], config: Path | None) -> Report:
-    from lockdown.engine.audit import audit
+# ── forms ──
+
+
+def _code(report: Report, form: str, fail_on: State, items: Sequence[str]) -> int:
+    from lockdown.cli.forms.nagios import nagios_code
+
+    return nagios_code(report) if form == "nagios" else report.exit_code(fail_on, items)
+
+
+def _formed(
+    report: Report, form: str, code: int, fail_on: State, changed: Sequence[Change] | None, *, show_all: bool,
+    to_file: bool,
+) -> str:  # fmt: skip
+    """The report in one of its forms; each is imported when it is asked for."""
+    if form == "json":
+        from lockdown.cli.forms.fields import as_json
+
+        return as_json(report, code, changed)
+    if form == "html":
+        from lockdown.cli.forms.html import as_html
+
+        return as_html(report, changed)
+    if form == "sarif":
+        from lockdown.cli.forms.sarif import as_sarif
+
+        return as_sarif(report)
+    if form == "junit":
+        from lockdown.cli.forms.junit import as_junit
+
+        return as_junit(report, fail_on)
+    if form == "ocsf":
+        from lockdown.cli.forms.ocsf import as_ocsf
+
+        return as_ocsf(report)
+    if form == "nagios":
+        from lockdown.cli.forms.nagios import as_nagios
+
+        return as_nagios(report)
+    from lockdown.cli.audit_text import render, render_changes
+
+    coloured = False if to_file else None
+    if changed is not None:
+        return render_changes(report, changed, coloured=coloured)
+    return render(report, show_all=show_all, coloured=coloured)
+
+
+# ── the audit itself ──
+
+
+def _report(asked: Asked) -> tuple[Report, tuple[Change, ...] | None]:
     from lockdown.engine.settings_files import load_settings
-    from lockdown.engine.snapshots import snapshot_from_folder, snapshot_of_this_machine
+    from lockdown.engine.snapshots import snapshot_of, snapshot_of_this_machine
 
     now = datetime.now(UTC)
-    if folder:
-        snapshot = snapshot_from_folder(folder)
-        return audit(snapshot, _policy_for(snapshot, config), now, items=items)
-    loaded = load_settings(config)
-    snapshot = snapshot_of_this_machine(loaded, now, postfix_config)
-    if postfix_config or items:
-        return audit(snapshot, loaded.settings, now, items=items, waivers=_waivers(loaded.settings, now))
-    return _audit_and_record(snapshot, loaded.settings, now)
+    loaded = load_settings(asked.config)
+    if asked.target:
+        snapshot = snapshot_of(asked.target, now)
+        policy = _policy_for(snapshot, asked, loaded.settings)
+    else:
+        snapshot = snapshot_of_this_machine(loaded, now, asked.postfix_config)
+        policy = _judged_as(loaded.settings, asked)
+    return _audit(_probed(snapshot, asked, policy), policy, loaded.settings, asked, now)
 
 
-def _policy_for(snapshot: Snapshot, config: Path | None) -> Settings:
-    """A snapshot is judged by the profile and role of its own machine, unless other settings are named."""
-    from lockdown.engine.settings_files import load_settings
+def _policy_for(snapshot: Snapshot, asked: Asked, own: Settings) -> Settings:
+    """Another machine is judged by its own settings, then by those named; files alone as a whole mail server."""
     from lockdown.engine.snapshots import settings_of
     from lockdown.model.unknown import Unknown
 
-    own = settings_of(snapshot)
-    return load_settings(config).settings if config or isinstance(own, Unknown) else own
+    theirs = settings_of(snapshot)
+    if isinstance(theirs, Unknown):
+        return _judged_as(own, asked, role="" if asked.config else "all-in-one")
+    return _judged_as(own if asked.config else theirs, asked)
 
 
-def _audit_and_record(snapshot: Snapshot, settings: Settings, now: datetime) -> Report:
-    """A whole audit of this machine is kept, so that the next one can say what has changed."""
+def _judged_as(settings: Settings, asked: Asked, role: str = "") -> Settings:
+    """The settings, with the profile and the role of the command line in the place of theirs."""
+    import msgspec
+
+    named: dict[str, Any] = {"profile": asked.profile, "role": asked.role or role}
+    site = msgspec.structs.replace(settings.site, **{name: value for name, value in named.items() if value})
+    return msgspec.structs.replace(settings, site=site)
+
+
+def _probed(snapshot: Snapshot, asked: Asked, policy: Settings) -> Snapshot:
+    """With what is seen from outside."""
+    if not asked.probe:
+        return snapshot
+    from dataclasses import replace
+
+    from lockdown.engine.probing import probe_readings
+
+    return replace(snapshot, readings={**snapshot.readings, **probe_readings(asked.probe, policy)})
+
+
+def _audit(
+    snapshot: Snapshot, policy: Settings, own: Settings, asked: Asked, now: datetime
+) -> tuple[Report, tuple[Change, ...] | None]:
     from lockdown.engine.audit import audit
 
-    report = audit(snapshot, settings, now, waivers=_waivers(settings, now))
-    try:
-        _record(report, settings)
-    except OperatorError as problem:
-        print(f"lockdown: this audit is not recorded: {problem.what}: {problem.why}", file=sys.stderr)
-    return report
+    report = audit(snapshot, policy, now, items=asked.items, waivers=_waivers(own, now))
+    changed = _changes(report, own, asked) if asked.diff else None
+    # A whole audit is kept, so that the next one can say what has changed.
+    if not asked.items and not asked.postfix_config and not asked.probe:
+        try:
+            _record(report, own)
+        except OperatorError as problem:
+            print(f"lockdown: this audit is not recorded: {problem.what}: {problem.why}", file=sys.stderr)
+    return report, changed
+
+
+def _changes(report: Report, settings: Settings, asked: Asked) -> tuple[Change, ...]:
+    """Against the last recorded audit of the same host, of the items that were asked for."""
+    from lockdown.engine.changes import changes
+    from lockdown.state.store import open_store
+
+    last = None
+    if _database_exists(settings):
+        with closing(open_store(Path(settings.state.directory))) as store:
+            last = store.latest_audit(report.host)
+    if last is None:
+        raise OperatorError(
+            "no-audit-before",
+            what=f"there is no recorded audit of {report.host} to compare with",
+            why=f"audits are recorded in {settings.state.directory}, once `lockdown up` has made it",
+            try_this="lockdown audit     (records one; then --diff)",
+        )
+    before = [found for found in last.findings if not asked.items or found.control.partition(".")[0] in asked.items]
+    return changes(before, report.findings)
 
 
 def _database_exists(settings: Settings) -> bool:
@@ -170,46 +290,3 @@ def _write(path: Path, text: str) -> None:
             why=error.strerror or str(error),
             try_this="lockdown audit -o /tmp/report.txt     (a place that you may write to)",
         ) from None
-
-
-def as_fields(report: Report, code: int) -> dict[str, Any]:
-    """The report as JSON; `schema` names its version."""
-    return {
-        "schema": "lockdown.audit/1",
-        "host": report.host,
-        "taken_at": report.taken_at.isoformat(),
-        "version": report.version,
-        "exit_code": code,
-        "counts": {str(state): report.counts()[state] for state in State},
-        "items": [_item_fields(item) for item in report.items],
-    }
-
-
-def _item_fields(item: Any) -> dict[str, Any]:
-    controls = {control.id: control for control in item.card.controls}
-    return {
-        "number": item.card.number,
-        "id": item.card.id,
-        "title": item.card.title,
-        "state": item.state and str(item.state),
-        "not_judged": item.not_judged or None,
-        "findings": [_finding_fields(finding, controls.get(finding.control)) for finding in item.findings],
-    }
-
-
-def _finding_fields(finding: Any, control: Any) -> dict[str, Any]:
-    import hashlib
-
-    # The same control on the same target is the same finding tomorrow, whatever it says then.
-    key = hashlib.sha256(f"{finding.control}\0{finding.target}".encode()).hexdigest()[:16]
-    return {
-        "id": key,
-        "control": finding.control,
-        "title": control.title if control else None,
-        "severity": str(control.severity) if control else None,
-        "state": str(finding.state),
-        "target": finding.target,
-        "says": finding.says,
-        "evidence": [{"source": line.source, "line": line.line, "text": line.text} for line in finding.evidence],
-        "next_command": finding.next_command or None,
-    }

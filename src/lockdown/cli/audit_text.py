@@ -17,9 +17,11 @@ import click
 
 from lockdown.cli.options import colours
 from lockdown.engine.audit import ItemReport, Report
+from lockdown.engine.changes import Change
 from lockdown.model.finding import Evidence, Finding, State
 
 MOST_EVIDENCE = 3
+_MOST_UNKNOWN = 2
 _STYLES: dict[State, tuple[str, dict[str, Any]]] = {
     State.PASS: ("ok", {"fg": "green"}),
     State.WARN: ("warn", {"fg": "yellow"}),
@@ -45,6 +47,14 @@ def render(report: Report, *, show_all: bool = False, coloured: bool | None = No
     paint: Paint = click.style if (colours() if coloured is None else coloured) else (lambda text, **_: text)
     screen = _Screen(_width(), paint)
     lines = [*screen.head(report), *screen.first(report), *screen.items(report, show_all), *screen.foot(report)]
+    return "\n".join(lines) + "\n"
+
+
+def render_changes(report: Report, changed: Sequence[Change], *, coloured: bool | None = None) -> str:
+    """What has changed since the audit before, the worse first; nothing else."""
+    paint: Paint = click.style if (colours() if coloured is None else coloured) else (lambda text, **_: text)
+    screen = _Screen(_width(), paint)
+    lines = [*screen.head(report), "", *screen.changes(changed)]
     return "\n".join(lines) + "\n"
 
 
@@ -95,6 +105,17 @@ class _Screen:
             same = [other for other in report.findings if _says(other) == _says(finding)]
             yield from self._finding(f"{number}. ", same)
 
+    def changes(self, changed: Sequence[Change]) -> Iterator[str]:
+        """Each change with what it was, what it is, and what to type."""
+        if not changed:
+            yield "Nothing has changed since the audit before."
+        for change in changed:
+            found = change.finding
+            was = change.before.state if change.before else "not judged"
+            now = change.after.state if change.after else "not judged"
+            yield self._paint(f"{'worse' if change.is_worse else 'better'}: {was} → {now}", bold=change.is_worse)
+            yield from self._finding("    ", [found], brief=not change.is_worse)
+
     def items(self, report: Report, show_all: bool) -> Iterator[str]:
         """The thirteen in their order; what is told above is not told twice."""
         told = [_says(finding) for finding in report.urgent()]
@@ -103,8 +124,12 @@ class _Screen:
             yield self._title(item)
             if item.not_judged:
                 yield from self._wrapped(item.not_judged, " " * 12, 12)
-            for same in _together(item.findings):
+            groups = _together(item.findings)
+            kept = groups if show_all else _few_unknown(groups)
+            for same in kept:
                 yield from self._item_finding(same, told, show_all)
+            if left := len(groups) - len(kept):
+                yield from self._wrapped(f"and {left} more that could not be told (--all shows them)", " " * 12, 12)
 
     def _item_finding(self, same: Sequence[Finding], told: Sequence[_Said], show_all: bool) -> Iterator[str]:
         quiet = same[0].state in (State.PASS, State.NOT_APPLICABLE)
@@ -197,6 +222,13 @@ def _together(findings: Sequence[Finding]) -> list[list[Finding]]:
     for finding in findings:
         groups.setdefault(_says(finding), []).append(finding)
     return sorted(groups.values(), key=lambda same: order.index(same[0].state))
+
+
+def _few_unknown(groups: Sequence[Sequence[Finding]]) -> list[Sequence[Finding]]:
+    """What could not be told is never left out, but of many reasons the first ones are enough for a tired reader."""
+    unknown = [same for same in groups if same[0].state is State.UNKNOWN]
+    left_out = unknown[_MOST_UNKNOWN:] if len(unknown) > _MOST_UNKNOWN + 1 else []
+    return [same for same in groups if same not in left_out]
 
 
 paragraph = partial(textwrap.wrap, width=96, break_long_words=False, break_on_hyphens=False)

@@ -77,6 +77,8 @@ def _paragraphs(control: Control) -> Iterator[tuple[str, str]]:
     yield "undo", control.undo
     if not control.waivable:
         yield "waiver", "none: this one cannot be waived"
+    for number, demand in enumerate(control.maps):
+        yield ("" if number else "demanded by"), demand
     for number, reference in enumerate(control.references):
         yield ("" if number else "references"), reference
 

@@ -19,6 +19,7 @@ from lockdown.console.page import Facts, Page, build
 from lockdown.console.today import TodayCounts
 from lockdown.engine.answering import gateway_answers, gateway_processes
 from lockdown.engine.audit import audit, cards
+from lockdown.engine.live_readings import with_live_readings
 from lockdown.engine.looked import not_watched
 from lockdown.model.errors import OperatorError
 from lockdown.model.finding import State
@@ -154,6 +155,8 @@ class Auditor(threading.Thread):
                 return self._judge_and_keep(snapshot, now)
 
     def _judge_and_keep(self, snapshot: Snapshot, now: datetime) -> Unknown | None:
+        """Engines and the DNS are asked here: the agent, which is root, reads nothing from the network."""
+        snapshot = with_live_readings(self._settings, snapshot)
         try:
             report = audit(snapshot, self._settings, now, waivers=self._store.waivers(now))
             self._store.record_audit(report.findings, report.host, report.taken_at).result()

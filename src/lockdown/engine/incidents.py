@@ -89,11 +89,15 @@ def is_over(
     `ringing` are the keys of the alarms that ring, `blind` the items that cannot be watched, `since` is our first look.
     """
     item, _, kind = incident.name.partition(".")
+    if kind == DRIFT:
+        return False
     if incident.key in ringing or (item in blind and kind != CANNOT_WATCH):
         return False
     return now - max(incident.last_seen, since) >= QUIET
 
 
+DRIFT = "drift"
+"""A control that holds no more: only the next look at the machine can tell that it does again."""
 CANNOT_WATCH = "cannot-watch"
 """The alarm of every room for facts that are Unknown."""
 

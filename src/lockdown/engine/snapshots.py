@@ -5,18 +5,20 @@ Fails as: OperatorError for a target that cannot be read at all; readings that f
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from lockdown.config import Loaded, Settings
+from lockdown.config import Loaded, Settings, read_settings
 from lockdown.engine.live_readings import with_live_readings
-from lockdown.facts.gateway import gateway
+from lockdown.facts.gateway import SETTINGS_FILE, SOURCE, describe, gateway
 from lockdown.host import folder as folders
+from lockdown.host.asked import File, Sources
 from lockdown.host.read import snapshot_by, take_snapshot
 from lockdown.host.ssh import Ssh
 from lockdown.host.tree import tree
 from lockdown.model.errors import OperatorError
-from lockdown.model.snapshot import Snapshot
+from lockdown.model.snapshot import ABSENT, Snapshot
 from lockdown.model.unknown import Unknown
 
 
@@ -40,11 +42,28 @@ def snapshot_of(target: str, now: datetime) -> Snapshot:
     """What a target is: `ssh://user@host`, a snapshot's folder, an image, a copy of /etc, or one file of settings."""
     if target.startswith(SSH):
         machine = Ssh(target.removeprefix(SSH).rstrip("/"))
-        return snapshot_by(machine.ask, machine.name(), now)
+        return _with_gateway(snapshot_by(machine.ask, machine.name(), now, own=_ELSEWHERE))
     path = Path(target)
     if (path / folders.MANIFEST).exists():
         return folders.read_folder(path)
-    return snapshot_by(tree(path).ask, f"files in {path}" if path.is_dir() else f"file {path.name}", now)
+    host = f"files in {path}" if path.is_dir() else f"file {path.name}"
+    return _with_gateway(snapshot_by(tree(path).ask, host, now, own=_ELSEWHERE))
+
+
+def _described(text: str) -> str:
+    """The settings of a gateway elsewhere, in the form of the reading."""
+    return describe(read_settings([(SETTINGS_FILE, text)]))
+
+
+_ELSEWHERE: Sources = {SOURCE: File(SETTINGS_FILE, reduce=_described)}
+
+
+def _with_gateway(snapshot: Snapshot) -> Snapshot:
+    """Where settings of ours were not given, no gateway of ours is judged."""
+    reading = snapshot.reading(SOURCE)
+    if not isinstance(reading, Unknown) or not reading.why.endswith("was not given"):
+        return snapshot
+    return replace(snapshot, readings={**snapshot.readings, SOURCE: f"{ABSENT}: {reading.why}\n"})
 
 
 def snapshot_from_folder(folder: Path) -> Snapshot:

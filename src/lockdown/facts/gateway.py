@@ -17,10 +17,12 @@ from typing import Any
 from lockdown.config import Loaded, Origin, Settings, read_settings, sections, show
 from lockdown.model.errors import OperatorError
 from lockdown.model.finding import Evidence
-from lockdown.model.snapshot import Snapshot
+from lockdown.model.snapshot import ABSENT, Snapshot
 from lockdown.model.unknown import Unknown
 
 SOURCE = "gateway/settings.json"
+SETTINGS_FILE = "/etc/lockdown/lockdown.toml"
+NO_GATEWAY = "there is no gateway of Lockdown there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ def gateway(snapshot: Snapshot) -> Gateway | Unknown:
     match snapshot.reading(SOURCE):
         case Unknown() as unknown:
             return unknown
+        case str() as text if text.startswith(ABSENT):
+            return Unknown(NO_GATEWAY)
         case str() as text:
             return _parse(text)
 

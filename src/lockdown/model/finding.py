@@ -42,6 +42,8 @@ class Control:
     side_effects: str = "none known"
     undo: str = "set the previous value again"
     references: tuple[str, ...] = ()
+    maps: tuple[str, ...] = ()
+    """Where others demand the same: NIST SP 800-45, DISA STIG, CIS, BSI TR-03108."""
     waivable: bool = True
     in_flight: bool = False
     """Kept by a gate on mail in flight alone: an audit has nothing to read it from."""

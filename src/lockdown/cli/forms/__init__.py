@@ -1,0 +1,1 @@
+"""The forms of an audit, each from the same report: JSON, one HTML file, SARIF, JUnit, OCSF, Nagios."""
