@@ -17,7 +17,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import accuracy, big_message, idle, large, latency, machine, report, scan, throughput
+from benchmarks import accuracy, audit, big_message, idle, large, latency, machine, report, scan, throughput
 from benchmarks.figures import BrokenRun, Figure, NotMeasured, Unmeasurable
 from benchmarks.session import Measured, Setup
 
@@ -32,6 +32,7 @@ MEASUREMENTS: Measurements = {
     "big-message": big_message.measure,
     "accuracy": accuracy.measure,
     "scan": scan.measure,
+    "audit": audit.measure,
 }
 _BUSY = 0.5
 """Load for each processor, before we begin, above which nothing that is measured means much."""

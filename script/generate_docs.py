@@ -1,4 +1,4 @@
-"""Write docs/checklist.md and docs/settings.md from what the code declares, so that they cannot drift from it.
+"""Write docs/checklist.md, docs/settings.md and docs/audit.schema.json from the code, so that they cannot drift from it.
 
 Fails as: exit 1 with `--check` when a file is not as it would be written.
 """
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from lockdown.cli.forms.fields import schema
 from lockdown.config import SettingDoc, documented, sections
 from lockdown.engine.audit import cards
 from lockdown.model.card import VERBS, Card
@@ -75,6 +76,8 @@ def _control(control: Control) -> Iterator[str]:
         ("side effects", control.side_effects),
         ("undo", control.undo),
     ]
+    if control.maps:
+        rows.append(("demanded by", ", ".join(control.maps)))
     if control.references:
         rows.append(("references", ", ".join(control.references)))
     yield "\n".join(f"- {name}: {text}" for name, text in rows)
@@ -123,6 +126,7 @@ DOCUMENTS = {"checklist.md": checklist, "settings.md": settings}
 def main(arguments: list[str]) -> int:
     """Write, or with --check compare."""
     texts = {DOCS / name: "\n\n".join(make()) + "\n" for name, make in DOCUMENTS.items()}
+    texts[DOCS / "audit.schema.json"] = schema()
     differ = [path for path, text in texts.items() if not path.exists() or path.read_text() != text]
     if arguments == ["--check"]:
         print("".join(f"docs/{path.name} is not as the code says\n" for path in differ), end="")
