@@ -1,4 +1,4 @@
-"""Write docs/checklist.md, docs/settings.md and docs/audit.schema.json from the code, so that they cannot drift from it.
+"""Write the documents that the code itself declares, so that they cannot drift from it: controls, settings, the schema.
 
 Fails as: exit 1 with `--check` when a file is not as it would be written.
 """

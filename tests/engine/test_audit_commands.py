@@ -118,8 +118,8 @@ def test_a_report_goes_into_a_file(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (("audit", "--item", "relying"), "Did you mean relaying?"),
-        (("audit", "--from", "nothing"), "is not a snapshot of Lockdown"),
-        (("audit", "--from", "a", "--postfix-config", "b"), "exclude each other"),
+        (("audit", "--from", "nothing"), "neither a snapshot nor files of a mail server"),
+        (("audit", "--from", "a", "--postfix-config", "b"), "another target brings its own Postfix"),
         (("audit", "--postfix-config", "nothing"), "holds no Postfix configuration"),
         (("audit", "--config", "nothing.toml"), "nothing.toml cannot be read"),
         (("audit", "-o", "/proc/report"), "could not be written"),
