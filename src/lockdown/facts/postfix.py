@@ -1,6 +1,8 @@
 """Postfix as it is set up: effective settings with their overrides per service, and the line that each is written on.
 
 `postfix(snapshot)` is `Postfix`, `Absent` (surely not installed) or `Unknown`; these three are different answers.
+Where Postfix answers (`postconf`), its own words count. Where files alone were given, they are read as it would read
+them, over its defaults; `not_given` then says which of the two files is missing.
 
 Fails as: Unknown("main.cf: …"), Unknown("postconf ended with 1: …"). Never raises for a bad file.
 """
@@ -13,10 +15,19 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from lockdown.facts.networks import NetworkEntry, parse_networks
-from lockdown.facts.postfix_files import ServiceLines, Written, services_written, settings_written
+from lockdown.facts.postfix_defaults import CHANGED_SINCE, DEFAULTS
+from lockdown.facts.postfix_defaults import SERVICES as DEFAULT_SERVICES
+from lockdown.facts.postfix_files import (
+    ServiceLines,
+    Written,
+    services_of,
+    services_written,
+    settings_of,
+    settings_written,
+)
 from lockdown.facts.postfix_macros import Unexpandable, expand
 from lockdown.model.finding import Evidence
-from lockdown.model.snapshot import ABSENT, Reading, Snapshot
+from lockdown.model.snapshot import ABSENT, Reading, Snapshot, absent
 from lockdown.model.unknown import Unknown
 
 WHERE, VERSION = "postfix/where", "postfix/version"
@@ -29,6 +40,13 @@ NOT_INSTALLED = ABSENT
 TEXT_TABLES = ("hash", "btree", "lmdb", "dbm", "cdb", "sdbm", "texthash", "cidr", "regexp", "pcre")
 """Tables that lie in a file as text (or beside one). Databases and directories are never read: they need passwords."""
 
+FILES_ALONE = "files alone"
+"""How the reading of a command begins where no command can be run, but files may lie there."""
+MOST_MACROS = 200_000
+"""More look-ups of names than any set of settings that is no trap."""
+
+MAIN, MASTER = "main.cf", "master.cf"
+
 _PORTS = {"smtp": 25, "submission": 587, "smtps": 465, "submissions": 465, "urd": 465}
 _LOOPBACK_NAMES = ("localhost", "loopback-only", "127.", "::1")
 
@@ -38,6 +56,10 @@ class Absent:
     """Postfix is not on the machine; `why` says where it was looked for."""
 
     why: str
+
+
+class NotGiven(Exception):
+    """main.cf was not given, and only it says what is asked; the message names the setting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +98,18 @@ class Postfix:
     main_lines: Mapping[str, Written]
     service_lines: Mapping[tuple[str, str], ServiceLines]
     tables: Mapping[str, Reading]
+    from_files: bool = False
+    """Read from files alone: the version is the least that they tell of, and defaults are those of `postfix_defaults`.
+    """
+    not_given: str = ""
+    """`main.cf` or `master.cf`, where files alone were given and this one was not among them."""
 
     def raw(self, name: str, service: Service | None = None) -> str:
-        """As written, macros and all; an undefined name is empty, as in Postfix."""
+        """As written, macros and all; an undefined name is empty, as in Postfix. Raises NotGiven."""
         if service and name in service.overrides:
             return service.overrides[name]
+        if self.not_given == MAIN:
+            raise NotGiven(f"{MAIN} was not given, and it says what {name} is")
         return self.parameters.get(name, "")
 
     def expand(self, text: str, service: Service | None = None) -> str:
@@ -88,8 +117,17 @@ class Postfix:
         return expand(text, lambda name: self.raw(name, service)).strip()
 
     def value(self, name: str, service: Service | None = None) -> str:
-        """What the setting comes to. `postfix` has tried every written one, so this does not fail."""
+        """What the setting comes to. `postfix` has tried every written one, so this fails as NotGiven alone."""
         return self.expand(self.raw(name, service), service)
+
+    def is_written(self, name: str, service: Service | None = None) -> bool:
+        """Whether somebody wrote it, or it is Postfix's default."""
+        return name in self.explicit or bool(service and name in service.overrides)
+
+    def depends_on_version(self, name: str) -> bool:
+        """Whether the default that counts here became another one in a version that this may be."""
+        later = CHANGED_SINCE.get(name)
+        return self.from_files and name not in self.explicit and later is not None and self.version[:2] < later[0]
 
     def is_on(self, name: str, service: Service | None = None) -> bool:
         return self.value(name, service) == "yes"
@@ -119,10 +157,18 @@ class Postfix:
             return Evidence(f"{self.config_directory}/master.cf", text, place.line if place else None)
         if written := self.main_lines.get(name):
             return Evidence(f"{self.config_directory}/main.cf", written.text, written.line)
+        if self.not_given == MAIN:
+            return Evidence(f"{self.config_directory}/{MAIN}", f"{name}: the file was not given")
+        if self.from_files:
+            return Evidence(f"{self.config_directory}/{MAIN}", f"{name} is not written; Postfix's default counts")
         return Evidence("postconf", f"{name} = {self.raw(name)} (Postfix's default)")
 
     def service_evidence(self, service: Service) -> Evidence:
         """The line of master.cf that starts the service."""
+        if self.not_given == MASTER:
+            return Evidence(
+                f"{self.config_directory}/{MASTER}", f"{MASTER} was not given: {service.label} is its default"
+            )
         lines = self.service_lines.get((service.name, service.type))
         text = f"{service.name} {service.type} … {service.command}"
         return Evidence(f"{self.config_directory}/master.cf", text, lines.line if lines else None)
@@ -147,6 +193,8 @@ class Postfix:
 
     def is_reachable(self, service: Service) -> bool:
         """Whether anyone beyond this machine can connect, by what Postfix is told to listen on."""
+        if self.not_given == MAIN and not service.address:
+            return True  # nothing says that it listens on this machine only
         if service.type == "pass":
             return any(
                 self.is_reachable(screen)
@@ -196,9 +244,13 @@ def deciding_tables(found: Postfix) -> tuple[str, ...]:
 
 
 def postfix(snapshot: Snapshot) -> Postfix | Absent | Unknown:
-    """The facts, or why there are none."""
-    if isinstance(where := snapshot.reading(WHERE), str) and where.startswith(NOT_INSTALLED):
-        return Absent(where.strip())
+    """The facts, or why there are none. master.cf alone is not enough: see `services_alone`."""
+    if gone := absent(snapshot.reading(WHERE)):
+        return Absent(gone)
+    if (files := _files_alone(snapshot)) is not None:
+        if MAIN_CF not in files:
+            return Unknown(f"{MAIN} was not given, and master.cf alone does not say how Postfix is set up")
+        return _of_files(files, snapshot)
     texts: dict[str, str] = {}
     for source in (EFFECTIVE, EXPLICIT, SERVICES, OVERRIDES, VERSION):
         match snapshot.reading(source):
@@ -208,6 +260,73 @@ def postfix(snapshot: Snapshot) -> Postfix | Absent | Unknown:
                 texts[source] = text
     found = _build(texts, snapshot)
     return found if isinstance(found, Unknown) else _tried(found)
+
+
+def services_alone(snapshot: Snapshot) -> Postfix | None:
+    """Of a master.cf that came without its main.cf: its services. What they do not override raises NotGiven."""
+    files = _files_alone(snapshot)
+    if files is None or MAIN_CF in files or absent(snapshot.reading(WHERE)):
+        return None
+    found = _of_files(files, snapshot)
+    return None if isinstance(found, Unknown) else found
+
+
+def _files_alone(snapshot: Snapshot) -> dict[str, str] | None:
+    """main.cf and master.cf, those that are there, where no Postfix can be asked; None where one can, or neither is."""
+    asked = snapshot.reading(EFFECTIVE)
+    if isinstance(asked, str):
+        return None
+    if not (isinstance(snapshot.reading(WHERE), Unknown) or asked.why.startswith(FILES_ALONE)):
+        return None
+    readings = {source: snapshot.reading(source) for source in (MAIN_CF, MASTER_CF)}
+    return {name: text for name, text in readings.items() if isinstance(text, str) and not absent(text)} or None
+
+
+def _of_files(files: Mapping[str, str], snapshot: Snapshot) -> Postfix | Unknown:
+    written = settings_of(files.get(MAIN_CF, ""))
+    services = services_of(files.get(MASTER_CF, DEFAULT_SERVICES))
+    if isinstance(written, Unknown):
+        return written
+    if isinstance(services, Unknown):
+        return services
+    missing = {MAIN_CF: MAIN, MASTER_CF: MASTER}
+    found = Postfix(
+        version=_least_version(written),
+        parameters=MappingProxyType(_over_defaults(written)),
+        explicit=frozenset(written),
+        services=tuple(Service(one.name, one.type, one.command, one.overrides) for one in services),
+        config_directory="/etc/postfix",
+        main_lines=settings_written(files.get(MAIN_CF, "")),
+        service_lines=services_written(files.get(MASTER_CF, "")),
+        tables=_tables(snapshot),
+        from_files=True,
+        not_given=next((name for source, name in missing.items() if source not in files), ""),
+    )
+    return found if found.not_given == MAIN else _tried(found)
+
+
+def _least_version(written: Mapping[str, str]) -> tuple[int, ...]:
+    """A compatibility level is never above the version that it was written for (COMPATIBILITY_README)."""
+    level = tuple(int(part) for part in re.findall(r"\d{1,4}", written.get("compatibility_level", ""))[:2])
+    return level if level >= (3,) and len(level) > 1 else ()
+
+
+def _over_defaults(written: Mapping[str, str]) -> dict[str, str]:
+    """What is written, over what Postfix has without it; the names of the machine follow from one another."""
+    defaults = settings_of(DEFAULTS)
+    assert isinstance(defaults, dict)
+    least = _least_version(written)
+    newer = {name: value for name, (version, value) in CHANGED_SINCE.items() if least >= version}
+    host = written.get("myhostname", "")
+    if "." in host and "$" not in host:
+        newer["mydomain"] = host.partition(".")[2]
+    return {**defaults, **newer, **written}
+
+
+def _tables(snapshot: Snapshot) -> dict[str, Reading]:
+    return {
+        name.removeprefix(TABLES): reading for name, reading in snapshot.readings.items() if name.startswith(TABLES)
+    }
 
 
 def _build(texts: Mapping[str, str], snapshot: Snapshot) -> Postfix | Unknown:
@@ -225,9 +344,7 @@ def _build(texts: Mapping[str, str], snapshot: Snapshot) -> Postfix | Unknown:
         config_directory=parameters.get("config_directory", "/etc/postfix"),
         main_lines=settings_written(_text(snapshot, MAIN_CF)),
         service_lines=services_written(_text(snapshot, MASTER_CF)),
-        tables={
-            name.removeprefix(TABLES): reading for name, reading in snapshot.readings.items() if name.startswith(TABLES)
-        },
+        tables=_tables(snapshot),
     )
 
 
@@ -258,9 +375,27 @@ def _tried(found: Postfix) -> Postfix | Unknown:
     """Expand all once, so that no room meets a setting that refers to itself; Postfix would not start on it."""
     tries = [(name, None) for name in found.parameters]
     tries += [(name, service) for service in found.services for name in service.overrides]  # type: ignore[misc]
+    looked_up = 0
     for name, service in tries:
         try:
-            found.value(name, service)
+            looked_up += expansion_cost(found, name, service)
         except Unexpandable as error:
-            return Unknown(f"{found.evidence(name, service).text}: {error}")
+            return Unknown(f"{found.evidence(name, service).text[:200]}: {error}")
+        if looked_up > MOST_MACROS:
+            return Unknown(f"{MAIN}: its settings refer to one another more than {MOST_MACROS} times")
     return found
+
+
+def expansion_cost(found: Postfix, name: str, service: Service | None) -> int:
+    """How many names had to be looked up for one setting; raises Unexpandable where there is no end of it."""
+    looked_up = 0
+
+    def lookup(other: str) -> str:
+        nonlocal looked_up
+        looked_up += 1
+        if looked_up > MOST_MACROS // 10:
+            raise Unexpandable("macros refer to one another without end")
+        return found.raw(other, service)
+
+    expand(found.raw(name, service), lookup)
+    return looked_up

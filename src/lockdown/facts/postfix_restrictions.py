@@ -15,7 +15,7 @@ from enum import Enum
 
 from lockdown.facts.access_tables import AccessEntry, access_entries
 from lockdown.facts.networks import Width, width
-from lockdown.facts.postfix import Postfix, Service
+from lockdown.facts.postfix import MAIN, NotGiven, Postfix, Service
 from lockdown.facts.postfix_words import unbraced, words
 from lockdown.model.unknown import Unknown
 
@@ -117,24 +117,39 @@ def elements(text: str) -> tuple[Element, ...]:
     return tuple(found)
 
 
+_BUILT_IN = re.compile(r"permit|reject|defer|check_|sleep\Z|\w+:\S")
+
+
 def flat_elements(postfix: Postfix, service: Service, parameter: str, depth: int = 0) -> Iterator[Element]:
-    """The restrictions of a list, restriction classes replaced by what they hold."""
-    classes = set(words(postfix.value("smtpd_restriction_classes", service)))
+    """The restrictions of a list, restriction classes replaced by what they hold; NotGiven for one that is not read."""
+    classes = _classes(postfix, service)
     for element in elements(postfix.value(parameter, service)):
         if element.name in classes and depth < MAX_CLASS_DEPTH:
             yield from flat_elements(postfix, service, element.name, depth + 1)
+        elif postfix.not_given == MAIN and not _BUILT_IN.match(element.name):
+            raise NotGiven(f"{MAIN} was not given, and it says what {element.name} is")
         else:
             yield element
 
 
+def _classes(postfix: Postfix, service: Service) -> set[str]:
+    """The names of restriction classes; only main.cf holds what is in them."""
+    if postfix.not_given == MAIN and "smtpd_restriction_classes" not in service.overrides:
+        return set()
+    return set(words(postfix.value("smtpd_restriction_classes", service)))
+
+
 def starts(postfix: Postfix, service: Service) -> bool:
     """Whether Postfix finds its own safety catch in the relay or recipient list; without it, smtpd gives up at once."""
-    return any(_has_required(postfix, service, name) for name in LISTS[3:])
+    try:
+        return any(_has_required(postfix, service, name) for name in LISTS[3:])
+    except NotGiven:
+        return True  # a running server is the rule
 
 
 def _has_required(postfix: Postfix, service: Service, parameter: str, depth: int = 0) -> bool:
     """As smtpd_check.c looks: to the first `permit`, into restriction classes, past what only warns."""
-    classes = set(words(postfix.value("smtpd_restriction_classes", service)))
+    classes = _classes(postfix, service)
     for element in elements(postfix.value(parameter, service)):
         if element.name == "permit":
             return False
@@ -167,12 +182,22 @@ def walk(postfix: Postfix, service: Service, parameter: str, client: Client, rec
 
 def answer(postfix: Postfix, service: Service, client: Client, recipient: Recipient) -> Walk:
     """All lists together: the first that rejects, else the first doubt before a rejection, else who lets in."""
-    walks = [walk(postfix, service, parameter, client, recipient) for parameter in LISTS]
+    walks = [_walk_or_not_given(postfix, service, parameter, client, recipient) for parameter in LISTS]
     for outcome in (Outcome.REJECTS, Outcome.UNREAD, Outcome.DOUBTFUL):
         if chosen := next((ended for ended in walks if ended.outcome is outcome), None):
             return chosen
     permits = [ended for ended in walks if ended.outcome is Outcome.PERMITS]
     return next((ended for ended in permits if ended.parameter in LISTS[3:]), walks[3])
+
+
+def _walk_or_not_given(
+    postfix: Postfix, service: Service, parameter: str, client: Client, recipient: Recipient
+) -> Walk:
+    """A list that main.cf says cannot be walked without it; another one, in master.cf, may decide all the same."""
+    try:
+        return walk(postfix, service, parameter, client, recipient)
+    except NotGiven as why:
+        return Walk(parameter, Outcome.UNREAD, why=str(why))
 
 
 _ALWAYS = {

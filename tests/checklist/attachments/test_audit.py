@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lockdown.checklist.attachments.audit import audit
@@ -17,9 +19,13 @@ from lockdown.checklist.attachments.controls import (
     QUEUE_ROOM,
     RATE_EXCEPTIONS,
     RATES_COUNTED,
+    SLOW_CLIENTS,
+    STRUCTURE_LIMITS,
 )
-from lockdown.config import read_settings
+from lockdown.config import Settings, read_settings
+from lockdown.facts import postfix as facts
 from lockdown.model.finding import Control, Finding, State
+from lockdown.model.unknown import Unknown
 from tests.recordings.literal import host
 
 PASS, WARN, FAIL, UNKNOWN, N_A = State.PASS, State.WARN, State.FAIL, State.UNKNOWN, State.NOT_APPLICABLE
@@ -185,3 +191,56 @@ def test_the_gateway_bounds_repetition(settings: str, state: State) -> None:
 
 def test_a_machine_where_postfix_takes_no_mail_is_not_blamed() -> None:
     assert found(MESSAGE_LIMIT, services="pickup unix n - y 60 1 pickup\nanvil unix - - y - 1 anvil\n").state is N_A
+
+
+@pytest.mark.parametrize(
+    ("main", "state"),
+    [
+        ("", PASS),
+        ("hopcount_limit = 0\n", WARN),
+        ("mime_nesting_limit = 99999\n", WARN),
+        ("line_length_limit = 0\n", WARN),
+        ("smtpd_recipient_limit = 100000\n", WARN),
+        ("hopcount_limit = few\n", UNKNOWN),
+    ],
+)
+def test_what_a_message_is_made_of_is_bounded(main: str, state: State) -> None:
+    assert found(STRUCTURE_LIMITS, main).state is state
+
+
+@pytest.mark.parametrize(
+    ("main", "state"),
+    [
+        ("", PASS),
+        ("smtpd_timeout = 30m\n", PASS),
+        ("smtpd_timeout = 1h\n", WARN),
+        ("smtpd_timeout = 0\n", WARN),
+        ("smtpd_timeout = soon\n", UNKNOWN),
+        ("smtpd_hard_error_limit = 100000\n", WARN),
+        ("smtpd_hard_error_limit = ${stress?1}${stress:5}\n", PASS),
+        ("smtpd_hard_error_limit = x\n", UNKNOWN),
+    ],
+)
+def test_slow_and_clumsy_clients_are_hung_up_on(main: str, state: State) -> None:
+    assert found(SLOW_CLIENTS, main).state is state
+
+
+def test_a_limit_of_mailbox_files_counts_only_where_there_are_some() -> None:
+    small = "mailbox_size_limit = 1000\n"
+    assert found(MAILBOX_HOLDS_MESSAGE, small + "mydestination =\n").state is PASS
+    assert found(MAILBOX_HOLDS_MESSAGE, small + "local_transport = lmtp:unix:private/lmtp\n").state is PASS
+
+
+@pytest.mark.parametrize("given", ["main", "master"])
+def test_a_file_that_was_not_given_leaves_unknown_what_it_says(given: str) -> None:
+    files = {"main": "compatibility_level = 3.6\n", "master": "smtp inet n - n - - smtpd\n"}
+    not_told = {name: Unknown("files alone") for name in (facts.WHERE, facts.EFFECTIVE)}
+    missing = {name: Unknown("was not given") for name in (facts.MAIN_CF, facts.MASTER_CF)}
+    snapshot = host()
+    readings = {**snapshot.readings, **not_told, **missing, f"postfix/{given}.cf": files[given]}
+    findings = list(audit(replace(snapshot, readings=readings), Settings()))
+    states = {(one.control, one.target): one.state for one in findings}
+    assert states[MESSAGE_LIMIT.id, "postfix smtp/inet"] is (PASS if given == "main" else UNKNOWN)
+    assert ((MESSAGE_LIMIT.id, "postfix master.cf") in states) == (given == "main")
+    counted = states.get((RATES_COUNTED.id, "postfix"), states.get((RATES_COUNTED.id, "postfix master.cf")))
+    assert counted is (UNKNOWN if given == "main" else FAIL)

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from lockdown.checklist.relaying.audit import audit
+from lockdown.checklist.relaying.audit import POSTFIX_CONTROLS, audit
+from lockdown.checklist.relaying.audit_postfix import PER_SERVICE
 from lockdown.checklist.relaying.controls import (
+    BOUNCES_GET_IN,
     GATEWAY_DOMAINS,
     GATEWAY_NOT_TRUSTED,
     GATEWAY_OUTWARD,
     GATEWAY_TRUST,
     MYNETWORKS,
+    NO_ANONYMOUS,
+    NO_SMUGGLING,
     NO_VRFY,
     OPEN_TO_STRANGERS,
     PASSWORDS_NEED_TLS,
+    QUIET_BANNER,
     RELAY_DOMAINS,
     SENDER_ROUTING,
     SENDERS_MATCH,
     TAKES_OWN_MAIL,
     UNKNOWN_RECIPIENT,
+    XCLIENT,
 )
 from lockdown.config import Settings, read_settings
+from lockdown.facts import postfix as facts
 from lockdown.model.finding import Control, Finding, State
 from lockdown.model.snapshot import Snapshot
 from lockdown.model.unknown import Unknown
@@ -349,3 +358,152 @@ def test_settings_that_cannot_be_read_are_unknown_and_postfix_is_judged_all_the_
     states = {found.control: found.state for found in audit(broken, policy())}
     assert states[GATEWAY_TRUST.id] is UNKNOWN
     assert states[OPEN_TO_STRANGERS.id] is PASS
+
+
+STRICT = '[site]\nprofile = "strict"\n'
+BEHIND_25 = '[gateway]\nupstream = "smtp://127.0.0.1:25"\n'
+
+
+@pytest.mark.parametrize(
+    ("main", "settings", "state"),
+    [
+        ("smtpd_forbid_bare_newline = normalize\n", STRICT, PASS),
+        ("smtpd_forbid_bare_newline = YES\n", "", PASS),
+        ("smtpd_forbid_bare_newline = reject\n", "", PASS),
+        ("smtpd_forbid_bare_newline = no\n", "", WARN),
+        ("smtpd_forbid_bare_newline = note\n", "", WARN),
+        ("smtpd_forbid_bare_newline = no\n", STRICT, FAIL),
+        ("smtpd_forbid_unauth_pipelining = yes\n", "", PASS),
+        ("smtpd_forbid_unauth_pipelining = yes\n", STRICT, WARN),
+        ("smtpd_data_restrictions = permit_mynetworks, reject_unauth_pipelining\n", "", PASS),
+        ("smtpd_data_restrictions = permit, reject_unauth_pipelining\n", "", WARN),
+        ("smtpd_data_restrictions = warn_if_reject reject_unauth_pipelining\n", "", WARN),
+        ("inet_interfaces = loopback-only\n", "", PASS),
+        ("smtpd_client_restrictions = permit_mynetworks, reject\n", "", PASS),
+        ("smtpd_forbid_bare_newline = no\n", BEHIND_25, PASS),
+    ],
+)
+def test_no_second_message_hides_in_a_first(main: str, settings: str, state: State) -> None:
+    finding = next(found for found in findings(host(main, settings=settings), NO_SMUGGLING, settings))
+    assert finding.state is state, finding.says
+    assert (finding.state in (WARN, FAIL)) <= ("normalize" in finding.next_command)
+
+
+def test_a_postfix_older_than_the_guard_is_told_to_be_renewed() -> None:
+    snapshot = host()
+    lines = str(snapshot.reading(facts.EFFECTIVE)).splitlines(keepends=True)
+    old = "".join(line for line in lines if not line.startswith("smtpd_forbid"))
+    found = findings(replace(snapshot, readings={**snapshot.readings, facts.EFFECTIVE: old}), NO_SMUGGLING)[0]
+    assert found.state is WARN and "older" in found.says and "apt-get" in found.next_command
+
+
+@pytest.mark.parametrize(
+    ("main", "state"),
+    [
+        ("", PASS),
+        ("smtpd_authorized_xclient_hosts = 192.0.2.7\n", PASS),
+        ("smtpd_authorized_xclient_hosts = 127.0.0.0/8\n", PASS),
+        ("smtpd_authorized_xclient_hosts = proxy.example.org\n", PASS),
+        ("smtpd_authorized_xclient_hosts = 10.0.0.0/24\n", WARN),
+        ("smtpd_authorized_xclient_hosts = 0.0.0.0/0\n", FAIL),
+        ("smtpd_authorized_xclient_hosts = hash:/etc/postfix/hosts\n", UNKNOWN),
+        ("smtpd_upstream_proxy_protocol = haproxy\n", UNKNOWN),
+        ("smtpd_upstream_proxy_protocol = haproxy\ninet_interfaces = loopback-only\n", PASS),
+    ],
+)
+def test_few_may_say_that_they_are_somebody_else(main: str, state: State) -> None:
+    assert on_postfix(main, XCLIENT).state is state
+
+
+AUTH = "smtpd_sasl_auth_enable = yes\n"
+IN_TLS = "smtpd_tls_auth_only = yes\n"
+
+
+@pytest.mark.parametrize(
+    ("main", "state"),
+    [
+        ("", N_A),
+        (AUTH, PASS),
+        (AUTH + "smtpd_sasl_security_options = noplaintext\n", WARN),
+        (AUTH + "smtpd_tls_auth_only = yes\nsmtpd_sasl_security_options = noanonymous, noplaintext\n", PASS),
+        (AUTH + "smtpd_tls_auth_only = yes\nsmtpd_sasl_tls_security_options =\n", WARN),
+        (AUTH + IN_TLS + "smtpd_sasl_security_options =\nsmtpd_sasl_tls_security_options = noanonymous\n", PASS),
+    ],
+)
+def test_nobody_logs_in_without_a_name(main: str, state: State) -> None:
+    assert on_postfix(main, NO_ANONYMOUS).state is state
+
+
+@pytest.mark.parametrize(
+    ("banner", "settings", "state"),
+    [
+        ("$myhostname ESMTP $mail_name", "", PASS),
+        ("$myhostname ESMTP $mail_name (Debian/GNU)", "", PASS),
+        ("$myhostname ESMTP $mail_name (Debian/GNU)", STRICT, WARN),
+        ("$myhostname ESMTP $mail_name ($mail_version)", "", WARN),
+        ("$myhostname ESMTP Postfix 3.7", "", WARN),
+        ("mx1.10.2.3.example.org ESMTP", "", PASS),
+    ],
+)
+def test_the_greeting_names_no_version(banner: str, settings: str, state: State) -> None:
+    snapshot = host(f"smtpd_banner = {banner}\n")
+    assert findings(snapshot, QUIET_BANNER, settings)[0].state is state
+
+
+@pytest.mark.parametrize(
+    ("main", "state"),
+    [
+        ("", PASS),
+        ("smtpd_sender_restrictions = check_sender_access inline:{{<> = REJECT}}\n", WARN),
+        ("smtpd_sender_restrictions = warn_if_reject check_sender_access inline:{{<> = REJECT}}\n", PASS),
+        ("smtpd_recipient_restrictions = check_sender_access inline:{{a@b = REJECT}}\n", PASS),
+        ("smtpd_sender_restrictions = check_sender_access mysql:/etc/postfix/x.cf\n", UNKNOWN),
+        ("smtpd_client_restrictions = reject\n", N_A),
+    ],
+)
+def test_the_empty_sender_is_let_in(main: str, state: State) -> None:
+    assert on_postfix(main, BOUNCES_GET_IN).state is state
+
+
+def files_alone(**given: str) -> Snapshot:
+    not_told = {facts.WHERE: Unknown("files alone"), facts.EFFECTIVE: Unknown("files alone")}
+    missing = {facts.MAIN_CF: Unknown("was not given"), facts.MASTER_CF: Unknown("was not given")}
+    readings = {f"postfix/{name}.cf": text for name, text in given.items()}
+    return replace(host(), readings={**host().readings, **not_told, **missing, **readings})
+
+
+def test_main_cf_alone_is_judged_by_the_services_of_the_default_master_cf_and_says_so() -> None:
+    snapshot = files_alone(main="compatibility_level = 3.6\nsmtpd_relay_restrictions = permit_mynetworks, reject\n")
+    first, extra = findings(snapshot, OPEN_TO_STRANGERS)
+    assert (first.state, first.target) == (PASS, "postfix smtp/inet")
+    assert "was not given" in first.evidence[1].text
+    assert (extra.state, extra.target) == (UNKNOWN, "postfix master.cf")
+    assert all(len(findings(snapshot, control)) == 2 for control in PER_SERVICE if control is not UNKNOWN_RECIPIENT)
+
+
+def test_master_cf_alone_is_judged_where_what_it_overrides_decides() -> None:
+    master = "smtp inet n - n - - smtpd\nsubmission inet n - n - - smtpd -o smtpd_client_restrictions={}\n"
+    snapshot = files_alone(master=master.format("permit_sasl_authenticated,reject"))
+    states = {found.target: found.state for found in findings(snapshot, OPEN_TO_STRANGERS)}
+    assert states == {"postfix smtp/inet": UNKNOWN, "postfix submission/inet": PASS}
+    assert {found.state for found in findings(snapshot, MYNETWORKS)} == {UNKNOWN, PASS}
+
+
+def test_no_default_passes_for_a_fact_when_main_cf_is_not_given() -> None:
+    snapshot = files_alone(master="smtp inet n - n - - smtpd\n")
+    for control in POSTFIX_CONTROLS:
+        for found in findings(snapshot, control):
+            assert found.state in (UNKNOWN, N_A) or found.target == "gateway", found
+            assert found.next_command or found.state is N_A
+
+
+@pytest.mark.parametrize(("level", "state"), [("3.6", UNKNOWN), ("3.9", PASS), ("3.11", PASS), ("2", UNKNOWN)])
+def test_a_default_that_hangs_on_the_version_is_not_guessed(level: str, state: State) -> None:
+    assert findings(files_alone(main=f"compatibility_level = {level}\n"), NO_SMUGGLING)[0].state is state
+
+
+def test_a_relay_rule_that_hangs_on_the_version_is_not_guessed() -> None:
+    mx = '[site]\nrole = "mx"\n'
+    assert findings(files_alone(main="biff = no\n"), TAKES_OWN_MAIL, mx)[0].state is UNKNOWN
+    assert findings(files_alone(main="compatibility_level = 3.6\n"), TAKES_OWN_MAIL, mx)[0].state is PASS
+    assert findings(files_alone(main="smtpd_relay_restrictions =\n"), TAKES_OWN_MAIL, mx)[0].state is FAIL

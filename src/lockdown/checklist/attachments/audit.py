@@ -13,7 +13,7 @@ from lockdown.checklist.attachments.controls import CONTROLS
 from lockdown.config import Settings
 from lockdown.facts.gateway import gateway
 from lockdown.facts.mail_server import NoMailServer, mail_server
-from lockdown.facts.postfix import Postfix
+from lockdown.facts.postfix import Postfix, services_alone
 from lockdown.model.finding import Evidence, Finding, State
 from lockdown.model.snapshot import Snapshot
 from lockdown.model.unknown import Unknown
@@ -29,7 +29,8 @@ def audit(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
         yield from (control.finding(State.UNKNOWN, says, target="gateway") for control in GATEWAY_CONTROLS)
     else:
         yield from audit_gateway(own, policy)
-    match mail_server(snapshot):
+    # A master.cf alone still decides what it overrides; the rest of each service is then UNKNOWN.
+    match services_alone(snapshot) or mail_server(snapshot):
         case Unknown(why):
             yield from _not_told(State.UNKNOWN, f"{why}.")
         case NoMailServer(says, evidence):

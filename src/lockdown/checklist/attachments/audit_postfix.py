@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 
 from lockdown.checklist.attachments.controls import (
     CLIENT_RATES,
@@ -13,12 +14,14 @@ from lockdown.checklist.attachments.controls import (
     QUEUE_ROOM,
     RATE_EXCEPTIONS,
     RATES_COUNTED,
+    SLOW_CLIENTS,
+    STRUCTURE_LIMITS,
 )
 from lockdown.checklist.attachments.sizes import in_words, judged
 from lockdown.config import Settings
 from lockdown.facts.gateway import Gateway
 from lockdown.facts.networks import Width, width
-from lockdown.facts.postfix import Postfix, Service
+from lockdown.facts.postfix import MAIN, MASTER, NotGiven, Postfix, Service
 from lockdown.facts.upstream import Here, upstreams_of
 from lockdown.model.finding import Control, Evidence, Finding, State
 from lockdown.model.snapshot import Snapshot
@@ -33,23 +36,62 @@ RATES = (
 )
 
 
+PER_SERVICE = (MESSAGE_LIMIT, CLIENT_RATES, SLOW_CLIENTS)
+Judge = Callable[[], Finding]
+
+
 def audit_postfix(snapshot: Snapshot, server: Postfix, own: Gateway | Unknown, policy: Settings) -> Iterator[Finding]:
     """The findings on Postfix."""
     behind = None if isinstance(own, Unknown) else _behind(snapshot, own)
     services = server.smtp_services()
     if not services:
         evidence = Evidence(f"{server.config_directory}/master.cf", "no service runs smtpd")
-        for control in (MESSAGE_LIMIT, CLIENT_RATES):
+        for control in PER_SERVICE:
             yield control.finding(State.NOT_APPLICABLE, "Postfix takes no mail over SMTP.", evidence, target="postfix")
     for service in services:
-        yield _message_limit(server, service, policy)
-        yield _client_rates(server, service, behind)
-    yield _limits_agree(server, own, behind)
-    yield _mailbox(server)
-    yield _header(server)
-    yield _queue(server)
-    yield _exceptions(server)
-    yield _counted(server)
+        for control, judge in _of_service(server, service, behind, policy).items():
+            yield _or_not_given(control, f"postfix {service.label}", judge)
+    if server.not_given == MASTER:
+        yield from (_overrides_unread(control) for control in (*PER_SERVICE, RATES_COUNTED))
+    for control, judge in _of_all(server, own, behind).items():
+        yield _or_not_given(control, "postfix", judge)
+
+
+def _of_service(server: Postfix, service: Service, behind: Here | None, policy: Settings) -> dict[Control, Judge]:
+    """What is asked of each service that takes mail."""
+    return {
+        MESSAGE_LIMIT: lambda: _message_limit(server, service, policy),
+        CLIENT_RATES: lambda: _client_rates(server, service, behind),
+        SLOW_CLIENTS: lambda: _slow_clients(server, service),
+    }
+
+
+def _of_all(server: Postfix, own: Gateway | Unknown, behind: Here | None) -> dict[Control, Judge]:
+    """What is asked of Postfix as a whole; which services there are, only master.cf says."""
+    whole: dict[Control, Judge] = {
+        LIMITS_AGREE: lambda: _limits_agree(server, own, behind),
+        MAILBOX_HOLDS_MESSAGE: lambda: _mailbox(server),
+        HEADER_LIMIT: lambda: _header(server),
+        STRUCTURE_LIMITS: lambda: _structure(server),
+        QUEUE_ROOM: lambda: _queue(server),
+        RATE_EXCEPTIONS: lambda: _exceptions(server),
+    }
+    return whole if server.not_given == MASTER else whole | {RATES_COUNTED: lambda: _counted(server)}
+
+
+def _or_not_given(control: Control, where: str, judge: Judge) -> Finding:
+    """A judgement, or that the file it needs was not given: Postfix's defaults are then no answer."""
+    try:
+        return judge()
+    except NotGiven as why:
+        ask = f"lockdown audit FOLDER     (with {MAIN} beside {MASTER})"
+        return control.finding(State.UNKNOWN, f"{why}.", target=where, next_command=ask)
+
+
+def _overrides_unread(control: Control) -> Finding:
+    says = f"{MASTER} was not given: what its services override could not be read."
+    ask = f"lockdown audit FOLDER     (with {MASTER} beside {MAIN})"
+    return control.finding(State.UNKNOWN, says, target=f"postfix {MASTER}", next_command=ask)
 
 
 def _behind(snapshot: Snapshot, own: Gateway) -> Here | None:
@@ -111,8 +153,9 @@ def _mailbox(server: Postfix) -> Finding:
 
 
 def _mailbox_limits(server: Postfix) -> Iterator[str]:
-    """virtual_mailbox_limit counts only where Postfix's own virtual delivery agent has mailboxes to fill."""
-    yield "mailbox_size_limit"
+    """The limits of those of Postfix's own delivery agents that have mailboxes to fill; each stops at its own."""
+    if server.value("mydestination") and server.value("local_transport").startswith("local"):
+        yield "mailbox_size_limit"
     if server.value("virtual_mailbox_maps") and server.value("virtual_transport").startswith("virtual"):
         yield "virtual_mailbox_limit"
 
@@ -196,3 +239,55 @@ def _counted(server: Postfix) -> Finding:
             return RATES_COUNTED.finding(State.PASS, "The anvil service counts clients.", evidence, target="postfix")
     says = "Postfix has no anvil service: none of its client limits works."
     return RATES_COUNTED.finding(State.FAIL, says, Evidence(source, "no line runs anvil"), target="postfix")
+
+
+STRUCTURE = {
+    "hopcount_limit": 200,
+    "mime_nesting_limit": 1000,
+    "line_length_limit": 65536,
+    "header_address_token_limit": 102400,
+    "smtpd_recipient_limit": 5000,
+}
+"""What a message may be made of, and above which number that is no bound any more; Postfix's defaults lie far below."""
+
+
+def _structure(server: Postfix) -> Finding:
+    evidence = [server.evidence(name) for name in STRUCTURE]
+    for (name, most), line in zip(STRUCTURE.items(), evidence, strict=True):
+        limit = server.number(name)
+        if isinstance(limit, Unknown):
+            return _unreadable(STRUCTURE_LIMITS, limit, line)
+        if not 0 < limit <= most:
+            says = f"{name} = {limit} bounds nothing{_LOOPS if name == 'hopcount_limit' else ''}."
+            fix = server.default_command(name)
+            return STRUCTURE_LIMITS.finding(State.WARN, says, line, target="postfix", next_command=fix)
+    says = "Lines, recipients, nesting and hops are bounded."
+    return STRUCTURE_LIMITS.finding(State.PASS, says, *evidence, target="postfix")
+
+
+_LOOPS = ": mail that goes round in a circle grows with each round"
+MOST_SECONDS = 1800
+MOST_ERRORS = 200
+_TIME = re.compile(r"(\d{1,9})([smhdw]?)\Z")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def _slow_clients(server: Postfix, service: Service) -> Finding:
+    names = ("smtpd_timeout", "smtpd_hard_error_limit")
+    where, evidence = f"postfix {service.label}", [server.evidence(name, service) for name in names]
+    time, errors = _TIME.match(server.value(names[0], service)), server.number(names[1], service)
+    if not time:
+        broken = Unknown(f"{names[0]} = {server.value(names[0], service)} is not a time")
+        return _unreadable(SLOW_CLIENTS, broken, evidence[0], where)
+    if isinstance(errors, Unknown):
+        return _unreadable(SLOW_CLIENTS, errors, evidence[1], where)
+    if not 0 < int(time[1]) * _SECONDS[time[2]] <= MOST_SECONDS:
+        says = f"A client that says nothing keeps its connection for {time[0]}: a few hundred of them block the server."
+        fix = server.default_command(names[0])
+        return SLOW_CLIENTS.finding(State.WARN, says, evidence[0], target=where, next_command=fix)
+    if errors > MOST_ERRORS:
+        says = f"A client may make {errors} errors before Postfix hangs up: names can be guessed without end."
+        fix = server.default_command(names[1])
+        return SLOW_CLIENTS.finding(State.WARN, says, evidence[1], target=where, next_command=fix)
+    says = f"Silence ends a connection after {time[0]}, as do {errors} errors."
+    return SLOW_CLIENTS.finding(State.PASS, says, *evidence, target=where)

@@ -79,6 +79,24 @@ RATES_COUNTED = Control(
     evidence="the services in master.cf",
     references=("https://www.postfix.org/anvil.8.html",),
 )
+STRUCTURE_LIMITS = Control(
+    id="attachments.structure-limits",
+    title="Lines, recipients, nesting and hops are bounded",
+    severity=Severity.LOW,
+    why="A message need not be large to stop a server: many hops, recipients or nested parts will do.",
+    fix="postconf -# hopcount_limit mime_nesting_limit line_length_limit && postfix reload     (Postfix's defaults)",
+    evidence="hopcount_limit, mime_nesting_limit, line_length_limit, header_address_token_limit, smtpd_recipient_limit",
+    references=(f"{_POSTCONF}#hopcount_limit", "RFC 5321 6.3"),
+)
+SLOW_CLIENTS = Control(
+    id="attachments.slow-clients",
+    title="Slow and clumsy clients are hung up on",
+    severity=Severity.LOW,
+    why="Connections that say one word an hour use up all that Postfix answers, and cost the attacker nothing.",
+    fix="postconf -# smtpd_timeout smtpd_hard_error_limit && postfix reload     (Postfix's defaults)",
+    evidence="smtpd_timeout and smtpd_hard_error_limit of each SMTP service",
+    references=("https://www.postfix.org/STRESS_README.html", "RFC 5321 4.5.3.2"),
+)
 GATEWAY_MESSAGE_LIMIT = Control(
     id="attachments.gateway-message-limit",
     title="The gateway limits the size of a message",
@@ -114,6 +132,8 @@ CONTROLS = (
     CLIENT_RATES,
     RATE_EXCEPTIONS,
     RATES_COUNTED,
+    STRUCTURE_LIMITS,
+    SLOW_CLIENTS,
     GATEWAY_MESSAGE_LIMIT,
     GATEWAY_STRUCTURE,
     GATEWAY_REPETITION,

@@ -13,7 +13,7 @@ from lockdown.checklist.relaying.controls import CONTROLS
 from lockdown.config import Settings
 from lockdown.facts.gateway import Gateway, gateway
 from lockdown.facts.mail_server import NoMailServer, mail_server
-from lockdown.facts.postfix import Postfix
+from lockdown.facts.postfix import Postfix, services_alone
 from lockdown.facts.upstream import Upstream, upstreams_of
 from lockdown.model.finding import Evidence, Finding, State
 from lockdown.model.snapshot import Snapshot
@@ -34,7 +34,8 @@ def audit(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
         case Gateway() as found:
             behind = upstreams_of(snapshot, found.settings)
             yield from audit_gateway(snapshot, found, behind)
-    match mail_server(snapshot):
+    # A master.cf alone still decides what it overrides; the rest of each service is then UNKNOWN.
+    match services_alone(snapshot) or mail_server(snapshot):
         case Unknown(why):
             yield from _not_told(State.UNKNOWN, f"{why}.")
         case NoMailServer(says, evidence):

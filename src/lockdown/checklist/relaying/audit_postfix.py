@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from lockdown.checklist.relaying.controls import (
+    BOUNCES_GET_IN,
+    GATEWAY_NOT_TRUSTED,
     MYNETWORKS,
+    NO_ANONYMOUS,
+    NO_SMUGGLING,
     NO_VRFY,
     OPEN_TO_STRANGERS,
     PASSWORDS_NEED_TLS,
+    QUIET_BANNER,
     RELAY_DOMAINS,
     SENDER_ROUTING,
     SENDERS_MATCH,
     TAKES_OWN_MAIL,
     UNKNOWN_RECIPIENT,
+    XCLIENT,
 )
 from lockdown.checklist.relaying.domain_lists import Matches, domain_lists
+from lockdown.checklist.relaying.guards import bounces, no_anonymous, no_smuggling, quiet_banner, xclient
+from lockdown.checklist.relaying.reach import lets_strangers_in
 from lockdown.checklist.relaying.trust import gateway_trust, mynetworks
 from lockdown.config import Settings
-from lockdown.facts.postfix import Postfix, Service
+from lockdown.facts.postfix import MAIN, MASTER, NotGiven, Postfix, Service
 from lockdown.facts.postfix_restrictions import (
     LISTS,
     Client,
@@ -31,12 +39,14 @@ from lockdown.facts.postfix_restrictions import (
     starts,
 )
 from lockdown.facts.upstream import Here, Upstream
-from lockdown.model.finding import Evidence, Finding, State
+from lockdown.model.finding import Control, Evidence, Finding, State
 from lockdown.model.snapshot import Snapshot
 
 PER_SERVICE = (
-    OPEN_TO_STRANGERS, MYNETWORKS, PASSWORDS_NEED_TLS, SENDERS_MATCH, SENDER_ROUTING, NO_VRFY, UNKNOWN_RECIPIENT,
+    OPEN_TO_STRANGERS, MYNETWORKS, PASSWORDS_NEED_TLS, NO_ANONYMOUS, SENDERS_MATCH, SENDER_ROUTING, XCLIENT,
+    NO_SMUGGLING, NO_VRFY, QUIET_BANNER, UNKNOWN_RECIPIENT, BOUNCES_GET_IN,
 )  # fmt: skip
+Judge = Callable[[], Finding]
 
 
 def audit_postfix(
@@ -49,16 +59,51 @@ def audit_postfix(
         for control in PER_SERVICE:
             yield control.finding(State.NOT_APPLICABLE, "Postfix takes no mail over SMTP.", evidence, target="postfix")
     for service in services:
-        yield _open_to_strangers(server, service)
-        yield mynetworks(snapshot, server, service)
-        yield _passwords(server, service)
-        yield _senders(server, service)
-        yield _routing(server, service, policy)
-        yield _vrfy(server, service)
-        yield _unknown_recipients(server, service)
-    yield gateway_trust(server, behind)
-    yield _relay_domains(server)
-    yield _own_mail(server, behind, policy)
+        for control, judge in _of_service(snapshot, server, service, behind, policy).items():
+            yield _or_not_given(control, target(service), judge)
+    if server.not_given == MASTER:
+        yield from (_overrides_unread(control) for control in PER_SERVICE)
+    whole: dict[Control, Judge] = {
+        GATEWAY_NOT_TRUSTED: lambda: gateway_trust(server, behind),
+        RELAY_DOMAINS: lambda: _relay_domains(server),
+        TAKES_OWN_MAIL: lambda: _own_mail(server, behind, policy),
+    }
+    yield from (_or_not_given(control, "postfix", judge) for control, judge in whole.items())
+
+
+def _of_service(
+    snapshot: Snapshot, server: Postfix, service: Service, behind: Sequence[Upstream], policy: Settings
+) -> dict[Control, Judge]:
+    """What is asked of each service that takes mail."""
+    return {
+        OPEN_TO_STRANGERS: lambda: _open_to_strangers(server, service),
+        MYNETWORKS: lambda: mynetworks(snapshot, server, service),
+        PASSWORDS_NEED_TLS: lambda: _passwords(server, service),
+        NO_ANONYMOUS: lambda: no_anonymous(server, service),
+        SENDERS_MATCH: lambda: _senders(server, service),
+        SENDER_ROUTING: lambda: _routing(server, service, policy),
+        XCLIENT: lambda: xclient(server, service),
+        NO_SMUGGLING: lambda: no_smuggling(server, service, behind, policy),
+        NO_VRFY: lambda: _vrfy(server, service),
+        QUIET_BANNER: lambda: quiet_banner(server, service, policy),
+        UNKNOWN_RECIPIENT: lambda: _unknown_recipients(server, service),
+        BOUNCES_GET_IN: lambda: bounces(server, service),
+    }
+
+
+def _or_not_given(control: Control, where: str, judge: Judge) -> Finding:
+    """A judgement, or that the file it needs was not given: Postfix's defaults are then no answer."""
+    try:
+        return judge()
+    except NotGiven as why:
+        ask = f"lockdown audit FOLDER     (with {MAIN} beside {MASTER})"
+        return control.finding(State.UNKNOWN, f"{why}.", target=where, next_command=ask)
+
+
+def _overrides_unread(control: Control) -> Finding:
+    says = f"{MASTER} was not given: what its services override could not be read."
+    ask = f"lockdown audit FOLDER     (with {MASTER} beside {MAIN})"
+    return control.finding(State.UNKNOWN, says, target=f"postfix {MASTER}", next_command=ask)
 
 
 def target(service: Service) -> str:
@@ -70,15 +115,17 @@ def _open_to_strangers(server: Postfix, service: Service) -> Finding:
     found = answer(server, service, Client.STRANGER, Recipient.FOREIGN)
     state, says = _relay_answer(server, service, found)
     name, fix = _culprit(server, service, found)
-    evidence = server.evidence(name, service)
-    bad = state in (State.FAIL, State.WARN)
-    return OPEN_TO_STRANGERS.finding(state, says, evidence, target=target(service), next_command=fix if bad else "")
+    evidence = [server.evidence(name, service)]
+    if server.not_given == MASTER:
+        evidence.append(server.service_evidence(service))
+    fix = {State.PASS: "", State.UNKNOWN: "sudo lockdown audit     (on the machine itself)"}.get(state, fix)
+    return OPEN_TO_STRANGERS.finding(state, says, *evidence, target=target(service), next_command=fix)
 
 
 def _culprit(server: Postfix, service: Service, found: Walk) -> tuple[str, str]:
     """The setting that decides, and what to type there."""
-    domains = domain_lists(server, service)
-    if found.outcome is Outcome.REJECTS and domains.matches_everything:
+    domains = domain_lists(server, service) if _rests_on_domains(found) else Matches()
+    if domains.matches_everything:
         return domains.parameter, RELAY_DOMAINS.fix
     if found.element == "permit_mynetworks":
         return "mynetworks", server.setting_command("mynetworks", "127.0.0.0/8 [::1]/128", service)
@@ -86,15 +133,20 @@ def _culprit(server: Postfix, service: Service, found: Walk) -> tuple[str, str]:
     return found.parameter, server.setting_command("smtpd_relay_restrictions", rule, service)
 
 
+def _rests_on_domains(found: Walk) -> bool:
+    """Whether strangers are refused only for what is not one of the listed domains."""
+    return found.outcome is Outcome.REJECTS and "unauth_destination" in found.element
+
+
 def _relay_answer(server: Postfix, service: Service, found: Walk) -> tuple[State, str]:
     if not server.is_reachable(service):
         return State.PASS, "Strangers do not reach this service: it listens on this machine only."
     if not starts(server, service):
         return State.PASS, "Nothing is relayed: smtpd does not start here, for want of a working relay rule."
-    everything = domain_lists(server, service).matches_everything
+    everything = domain_lists(server, service).matches_everything if _rests_on_domains(found) else ""
     because = f": {found.why}" if found.why else ""
     match found.outcome:
-        case Outcome.REJECTS if everything and "unauth_destination" in found.element:
+        case Outcome.REJECTS if everything:
             return State.FAIL, f"Anyone may relay: {everything}, so `{found.element}` refuses nobody."
         case Outcome.REJECTS:
             return State.PASS, f"Strangers are refused for foreign recipients, by `{found.element}`."
@@ -107,6 +159,8 @@ def _relay_answer(server: Postfix, service: Service, found: Walk) -> tuple[State
             return State.FAIL, f"Anyone may relay: nothing in {found.parameter} refuses foreign recipients."
         case Outcome.DOUBTFUL:
             return State.WARN, f"`{found.element}` decides before the relay rule in {found.parameter}{because}."
+        case Outcome.UNREAD if not found.element:
+            return State.UNKNOWN, f"{found.parameter} decides, and could not be read{because}."
         case Outcome.UNREAD:
             return (
                 State.UNKNOWN,
@@ -190,19 +244,11 @@ def _vrfy(server: Postfix, service: Service) -> Finding:
     evidence = server.evidence("disable_vrfy_command", service)
     if server.is_on("disable_vrfy_command", service):
         return NO_VRFY.finding(State.PASS, "VRFY is off.", evidence, target=target(service))
-    if not _lets_strangers_in(server, service):
+    if not lets_strangers_in(server, service):
         return NO_VRFY.finding(State.PASS, "VRFY answers no stranger.", evidence, target=target(service))
     fix = server.setting_command("disable_vrfy_command", "yes", service)
     says = "VRFY tells strangers which mailboxes exist."
     return NO_VRFY.finding(State.WARN, says, evidence, target=target(service), next_command=fix)
-
-
-def _lets_strangers_in(server: Postfix, service: Service) -> bool:
-    """Whether a stranger gets as far as a recipient of ours; submission services refuse him before."""
-    return (
-        server.is_reachable(service)
-        and answer(server, service, Client.STRANGER, Recipient.OWN).outcome is not Outcome.REJECTS
-    )
 
 
 def _unknown_recipients(server: Postfix, service: Service) -> Finding:
@@ -214,7 +260,7 @@ def _unknown_recipients(server: Postfix, service: Service) -> Finding:
 def _recipient_answer(server: Postfix, service: Service) -> tuple[State, str, str, str]:
     """How it stands, in words, by which setting, and what to type."""
     asked = set(_elements(server, service))
-    if not _lets_strangers_in(server, service):
+    if not lets_strangers_in(server, service):
         return State.PASS, "Strangers leave no mail here, for whomever.", "smtpd_client_restrictions", ""
     if "reject_unverified_recipient" in asked:
         return State.PASS, "Each recipient is verified before it is accepted.", "smtpd_recipient_restrictions", ""
@@ -257,6 +303,11 @@ def _relay_domains(server: Postfix) -> Finding:
 def _own_mail(server: Postfix, behind: Sequence[Upstream], policy: Settings) -> Finding:
     service, port = _service_for_own_mail(server, behind, policy)
     broken = next((other for other in server.smtp_services() if not starts(server, other)), None)
+    if broken and _started_by_older_defaults(server, broken):
+        says = "No relay rule is written, so it hangs on Postfix's version whether smtpd starts, and what it refuses."
+        evidence = server.evidence("smtpd_relay_restrictions", broken)
+        ask = "postconf smtpd_relay_restrictions mail_version"
+        return TAKES_OWN_MAIL.finding(State.UNKNOWN, says, evidence, target=target(broken), next_command=ask)
     if broken:
         says = "smtpd gives up at every connection: no working relay rule stands in the relay or recipient list."
         fix = server.setting_command("smtpd_relay_restrictions", "permit_mynetworks, reject_unauth_destination", broken)
@@ -270,6 +321,12 @@ def _own_mail(server: Postfix, behind: Sequence[Upstream], policy: Settings) -> 
         evidence = Evidence(f"{server.config_directory}/master.cf", f"no smtpd on port {port}")
         return TAKES_OWN_MAIL.finding(State.FAIL, says, evidence, target="postfix", next_command="postconf -M")
     return _lets_in(server, service, policy)
+
+
+def _started_by_older_defaults(server: Postfix, service: Service) -> bool:
+    """Postfix 2.10 and 2.11 had a relay rule by default, before levels of compatibility made it depend on one."""
+    written = ("smtpd_relay_restrictions", "compatibility_level")
+    return server.from_files and not any(server.is_written(name, service) for name in written)
 
 
 def _service_for_own_mail(
@@ -296,6 +353,6 @@ def _lets_in(server: Postfix, service: Service, policy: Settings) -> Finding:
         fix = f"take `{found.element}` out of {found.parameter}, then: postfix reload"
         return says(State.FAIL, text, found.parameter, fix)
     if found.outcome is Outcome.UNREAD:
-        text = f"`{found.element}` in {found.parameter} could not be read: {found.why}."
+        text = f"`{found.element or found.parameter}` in {found.parameter} could not be read: {found.why}."
         return says(State.UNKNOWN, text, found.parameter)
     return says(State.PASS, "Nothing refuses all mail from outside.", found.parameter)

@@ -95,6 +95,52 @@ TAKES_OWN_MAIL = Control(
     evidence="the restriction lists of port 25, walked for a stranger and your recipient; inet_interfaces; site.role",
     references=("RFC 5321 4.5.1",),
 )
+NO_SMUGGLING = Control(
+    id="relaying.no-smuggling",
+    title="No second message can hide in a first",
+    severity=Severity.MEDIUM,
+    why="A server that lets a bare newline end a message takes forged mail in the name of whoever relayed it.",
+    fix="postconf -e smtpd_forbid_bare_newline=normalize && postfix reload",
+    evidence="smtpd_forbid_bare_newline, smtpd_forbid_unauth_pipelining, smtpd_data_restrictions of each SMTP service",
+    side_effects="clients that end a message with a bare newline wait in vain; list them in the _exclusions",
+    references=("https://www.postfix.org/smtp-smuggling.html", "CVE-2023-51764"),
+)
+XCLIENT = Control(
+    id="relaying.claimed-addresses",
+    title="Few may say that they are somebody else",
+    severity=Severity.HIGH,
+    why="Who may use XCLIENT, or a PROXY header, takes any address he likes: one that may relay, for instance.",
+    fix="postconf -e 'smtpd_authorized_xclient_hosts =' && postfix reload     (or the single host that needs it)",
+    evidence="smtpd_authorized_xclient_hosts and smtpd_upstream_proxy_protocol of each SMTP service",
+    references=("https://www.postfix.org/XCLIENT_README.html",),
+)
+NO_ANONYMOUS = Control(
+    id="relaying.no-nameless-log-in",
+    title="Nobody logs in without a name",
+    severity=Severity.HIGH,
+    why="A log-in by ANONYMOUS gives a stranger what a user has: he may relay.",
+    fix="postconf -e smtpd_sasl_security_options=noanonymous && postfix reload",
+    evidence="smtpd_sasl_security_options and smtpd_sasl_tls_security_options of the SMTP services that offer AUTH",
+    references=(f"{_POSTCONF}#smtpd_sasl_security_options",),
+)
+QUIET_BANNER = Control(
+    id="relaying.quiet-banner",
+    title="The greeting names no version",
+    severity=Severity.LOW,
+    why="It sorts your server into the list of those that the next hole fits; the name of the software alone does not.",
+    fix="postconf -e 'smtpd_banner = $myhostname ESMTP' && postfix reload",
+    evidence="smtpd_banner of the SMTP services that strangers reach",
+    references=(f"{_POSTCONF}#smtpd_banner",),
+)
+BOUNCES_GET_IN = Control(
+    id="relaying.bounces-get-in",
+    title="The empty sender is not refused",
+    severity=Severity.LOW,
+    why="Some hardening guides refuse it as forged: it is what every bounce and receipt has, and must be accepted.",
+    fix="take the rule for <> out of the table of senders && postfix reload",
+    evidence="the sender tables in the restriction lists of the services that strangers reach",
+    references=("RFC 5321 4.5.5", "RFC 5321 6.1"),
+)
 GATEWAY_DOMAINS = Control(
     id="relaying.gateway-domains",
     title="The gateway knows whose mail it takes",
@@ -147,8 +193,13 @@ CONTROLS = (
     RELAY_DOMAINS,
     SENDER_ROUTING,
     PASSWORDS_NEED_TLS,
+    NO_ANONYMOUS,
     SENDERS_MATCH,
+    XCLIENT,
+    NO_SMUGGLING,
     NO_VRFY,
+    QUIET_BANNER,
+    BOUNCES_GET_IN,
     TAKES_OWN_MAIL,
     GATEWAY_TRUST,
     GATEWAY_OUTWARD,
