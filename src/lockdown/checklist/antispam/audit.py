@@ -18,6 +18,7 @@ from lockdown.checklist.antispam.audit_controls import (
 from lockdown.checklist.antispam.audit_engines import audit_engines
 from lockdown.checklist.antispam.audit_gateway import audit_gateway
 from lockdown.checklist.antispam.audit_identity import audit_identity
+from lockdown.checklist.antispam.audit_names import audit_names
 from lockdown.checklist.antispam.audit_postfix import audit_postfix
 from lockdown.config import Settings
 from lockdown.facts.gateway import Gateway, gateway
@@ -32,6 +33,7 @@ POSTFIX_CONTROLS = (FILTER_IN_EVERY_PATH, FAILS_AS_STATED, ALLOW_NARROW, NO_BACK
 
 def audit(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
     """Every control of the item, for what is on the machine of the snapshot."""
+    yield from audit_names(snapshot, policy)
     own = gateway(snapshot)
     match own:
         case Unknown(why):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lockdown.checklist.antispam.audit_controls import AUDITED
+from lockdown.checklist.antispam.names_controls import NAMES_CONTROLS
 from lockdown.model.finding import Control, Severity
 
 FORGED_OWN_DOMAIN = Control(
@@ -87,6 +88,7 @@ UNAVAILABLE = Control(
 
 CONTROLS = (
     *AUDITED,
+    *NAMES_CONTROLS,
     FORGED_OWN_DOMAIN,
     PROTECTED_PEOPLE,
     LOOK_ALIKE,
