@@ -49,6 +49,8 @@ class Control:
     """Kept by a gate on mail in flight alone: an audit has nothing to read it from."""
     black_box: bool = False
     """Judged on what was seen from outside: where nothing was probed, an audit has nothing to say of it."""
+    by_word: bool = False
+    """Nothing on a machine shows it: a named person says so in `audit.attested`, until a day."""
 
     def finding(
         self, state: State, says: str, *evidence: Evidence, target: str = "this host", next_command: str = ""

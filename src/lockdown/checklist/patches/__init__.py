@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lockdown.checklist.patches.controls import CONTROLS
 from lockdown.model.card import Card
 
 CARD = Card(
@@ -9,8 +10,8 @@ CARD = Card(
     id="patches",
     title="Read security bulletins and apply patches",
     promise="Fixes for the system and the mail software go in as soon as they are released.",
+    controls=CONTROLS,
     empty={
-        "audit": "Pending security updates are not judged yet.",
         "enforce": "Lockdown installs no updates yet.",
         "watch": "A new advisory for your software raises no alarm yet.",
         "drill": "No update is rehearsed with a way back yet.",

@@ -1,0 +1,125 @@
+"""Faults planted in a machine that is kept well: each must be found by the control that stands for it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from lockdown.facts import apt_conf, apt_sources, automatic_updates, kernels, old_code, outside_apps, packages, release
+from lockdown.model.finding import State
+from lockdown.model.snapshot import Reading
+from tests.recordings.upkeep import DEBIAN_LISTS, NOW, PATCHED, files_of, listed
+
+Fault = tuple[str, dict[str, Reading], str, State]
+
+WARN, FAIL, UNKNOWN = State.WARN, State.FAIL, State.UNKNOWN
+_STATUS = str(PATCHED[packages.STATUS])
+_UNATTENDED = f"{apt_conf.CONF}/etc/apt/apt.conf.d/50unattended-upgrades"
+_PERIODIC = f"{apt_conf.CONF}/etc/apt/apt.conf.d/20auto-upgrades"
+_DAILY = 'APT::Periodic::Update-Package-Lists "1";\n'
+
+
+def _offered(line: str, days: int = 3) -> dict[str, Reading]:
+    made = listed(DEBIAN_LISTS, NOW - timedelta(days=days)) + listed(automatic_updates.STAMP)
+    return {**files_of(packages.SECURITY, {DEBIAN_LISTS: line}), packages.LISTS: made}
+
+
+def _system(version: str) -> dict[str, Reading]:
+    return files_of(
+        release.OS_RELEASE, {"/etc/os-release": f'PRETTY_NAME="Debian"\nID=debian\nVERSION_ID="{version}"\n'}
+    )
+
+
+PATCH_FAULTS: tuple[Fault, ...] = (
+    ("openssl waits", _offered("openssl 3.0.18-1~deb12u1 amd64 openssl -\n"), "patches.exposed-updates", FAIL),
+    ("vim waits", _offered("vim-common 2:9.0.1378-2+deb12u1 all vim -\n"), "patches.other-updates", WARN),
+    (
+        "openssl waits, in a packed list",
+        {
+            packages.SECURITY: "not installed: no lists\n",
+            packages.SECURITY_PACKED: f"# {DEBIAN_LISTS}\nopenssl 3.0.99-1 amd64 openssl\n",
+        },
+        "patches.exposed-updates",
+        WARN,
+    ),
+    (
+        "no list of fixes",
+        {packages.SECURITY: "not installed: no lists\n"},
+        "patches.exposed-updates",
+        UNKNOWN,
+    ),
+    ("old lists", {packages.LISTS: listed(DEBIAN_LISTS, NOW - timedelta(days=60))}, "patches.lists-are-fresh", FAIL),
+    (
+        "no security suite",
+        files_of(apt_sources.SOURCES, {"/etc/apt/sources.list": "deb http://deb.debian.org/debian bookworm main\n"}),
+        "patches.security-source",
+        FAIL,
+    ),
+    ("a release after its end", _system("10"), "patches.release-supported", FAIL),
+    ("an unknown release", _system("99"), "patches.release-supported", UNKNOWN),
+    ("old code", {old_code.SOURCE: "user 0\n812\tdovecot\t/usr/lib/libssl.so.3\n"}, "patches.fixes-in-use", WARN),
+    ("an old kernel", {kernels.RUNNING: "6.1.0-9-amd64\n"}, "patches.kernel-in-use", WARN),
+    ("a restart is due", {kernels.REBOOT: "libc6\n"}, "patches.kernel-in-use", WARN),
+    ("switched off", {_PERIODIC: _DAILY + 'APT::Periodic::Unattended-Upgrade "0";\n'}, "patches.automatic", FAIL),
+    ("never fetched", {_PERIODIC: 'APT::Periodic::Unattended-Upgrade "1";\n'}, "patches.automatic", FAIL),
+    (
+        "the wrong origin",
+        {_UNATTENDED: 'Unattended-Upgrade::Allowed-Origins { "Google, Inc.:stable"; };\n'},
+        "patches.automatic",
+        FAIL,
+    ),
+    (
+        "a masked timer",
+        {automatic_updates.TIMERS: listed("/etc/systemd/system/apt-daily.timer", NOW, "l", "/dev/null")},
+        "patches.automatic",
+        FAIL,
+    ),
+    (
+        "not installed",
+        {packages.STATUS: _STATUS.replace("unattended-upgrades", "something-else")},
+        "patches.automatic",
+        FAIL,
+    ),
+    (
+        "the last run broke",
+        {automatic_updates.LOG: "2026-01-15 06:10:01,500 ERROR Cache has broken packages, exiting\n"},
+        "patches.automatic-ran",
+        FAIL,
+    ),
+    (
+        "it ran weeks ago",
+        {
+            automatic_updates.LOG: "2025-12-15 06:10:01,500 INFO Starting unattended upgrades script\n",
+            packages.LISTS: listed(DEBIAN_LISTS),
+        },
+        "patches.automatic-ran",
+        FAIL,
+    ),
+    (
+        "nobody is told",
+        {_UNATTENDED: 'Unattended-Upgrade::Allowed-Origins { "${distro_id}:${distro_codename}-security"; };\n'},
+        "patches.automatic-told",
+        WARN,
+    ),
+    ("a hold", {packages.STATUS: _STATUS + "exim4 4.96 amd64 exim4 hold ok installed\n"}, "patches.exceptions", WARN),
+    (
+        "a pin",
+        files_of(packages.PINS, {"/etc/apt/preferences.d/x": "Package: x\nPin: version 1.0*\nPin-Priority: 1001\n"}),
+        "patches.exceptions",
+        WARN,
+    ),
+    (
+        "half installed",
+        {packages.STATUS: _STATUS + "dovecot-core 2.3 amd64 dovecot install ok half-configured\n"},
+        "patches.installations-whole",
+        FAIL,
+    ),
+    (
+        "a webmail by hand",
+        files_of(
+            outside_apps.FILES,
+            {"/var/www/mail/program/include/iniset.php": "define('RCMAIL_VERSION', '1.4.3');\n"},
+        ),
+        "patches.by-hand",
+        UNKNOWN,
+    ),
+)

@@ -1,0 +1,94 @@
+"""A machine that is kept well, as readings: patched, backed up, watched. A test changes what it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from lockdown.facts import apt_conf, apt_sources, automatic_updates, kernels, old_code, outside_apps, packages, release
+from lockdown.model.snapshot import Reading, Snapshot
+from tests.recordings.literal import HEALTHY
+
+NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+DEBIAN_LISTS = (
+    "/var/lib/apt/lists/security.debian.org_debian-security_dists_bookworm-security_main_binary-amd64_Packages"
+)
+
+
+def listed(path: str, when: datetime = NOW, kind: str = "f", target: str = "", size: int = 100) -> str:
+    """A line of a listing."""
+    return f"{kind}\t644\troot\troot\t{size}\t{when.timestamp():.6f}\t{path}\t{target}\n"
+
+
+def files(source: str, **texts: str) -> dict[str, Reading]:
+    """Readings of files asked for by pattern; the names are paths with `__` for a slash."""
+    return files_of(source, {path.replace("__", "/"): text for path, text in texts.items()})
+
+
+def files_of(source: str, texts: Mapping[str, Reading]) -> dict[str, Reading]:
+    listing = "".join(f"{path}\n" for path in texts) or "not installed: no such files\n"
+    return {source: listing, **{f"{source}{path}": text for path, text in texts.items()}}
+
+
+PATCHED: dict[str, Reading] = {
+    packages.STATUS: (
+        "postfix 3.7.11-0+deb12u1 amd64 postfix install ok installed\n"
+        "openssl 3.0.17-1~deb12u2 amd64 openssl install ok installed\n"
+        "vim-common 2:9.0.1378-2 all vim install ok installed\n"
+        "old-thing 1.0 all old-thing deinstall ok config-files\n"
+        "unattended-upgrades 2.9.1+nmu3 all unattended-upgrades install ok installed\n"
+    ),
+    **files_of(packages.SECURITY, {DEBIAN_LISTS: "openssl 3.0.17-1~deb12u2 amd64 openssl -\n"}),
+    packages.SECURITY_PACKED: "",
+    packages.LISTS: listed(DEBIAN_LISTS) + listed(automatic_updates.STAMP),
+    **files_of(
+        apt_conf.CONF,
+        {
+            "/etc/apt/apt.conf.d/20auto-upgrades": (
+                'APT::Periodic::Update-Package-Lists "1";\nAPT::Periodic::Unattended-Upgrade "1";\n'
+            ),
+            "/etc/apt/apt.conf.d/50unattended-upgrades": (
+                "Unattended-Upgrade::Origins-Pattern {\n"
+                '        // "origin=Debian,codename=${distro_codename}-updates";\n'
+                '        "origin=Debian,codename=${distro_codename},label=Debian-Security";\n'
+                "};\n"
+                'Unattended-Upgrade::Package-Blacklist {\n//  "linux-";\n};\n'
+                'Unattended-Upgrade::Mail "root";\n'
+            ),
+        },
+    ),
+    **files_of(
+        apt_sources.SOURCES,
+        {"/etc/apt/sources.list": "deb http://security.debian.org/debian-security bookworm-security main\n"},
+    ),
+    packages.PINS: "not installed: no /etc/apt/preferences\n",
+    automatic_updates.LOG: (
+        "2026-01-15 06:10:01,500 INFO Starting unattended upgrades script\n"
+        "2026-01-15 06:10:09,900 INFO No packages found that can be upgraded unattended\n"
+    ),
+    automatic_updates.TIMERS: "",
+    **files_of(
+        release.OS_RELEASE,
+        {"/etc/os-release": 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n'},
+    ),
+    kernels.RUNNING: "6.1.0-40-amd64\n",
+    kernels.BOOT: listed("/boot/vmlinuz-6.1.0-40-amd64") + listed("/boot/vmlinuz-6.1.0-9-amd64"),
+    kernels.REBOOT: "not installed: no /run/reboot-required.pkgs\n",
+    old_code.SOURCE: "user 0\n",
+    outside_apps.FILES: "not installed: no /var/www/*/version.php\n",
+}
+
+
+def kept(*changes: Mapping[str, Reading]) -> Snapshot:
+    """The machine with some of its readings changed."""
+    readings: dict[str, Reading] = {**HEALTHY.readings, **PATCHED}
+    for change in changes:
+        readings |= change
+    return replace(HEALTHY, taken_at=NOW, readings=readings)
+
+
+def without(snapshot: Snapshot, *starts: str) -> Snapshot:
+    """The machine, where some readings were never taken."""
+    gone = tuple(starts)
+    return replace(snapshot, readings={name: it for name, it in snapshot.readings.items() if not name.startswith(gone)})
