@@ -156,6 +156,19 @@ class Log(Section, frozen=True):
     keep: Annotated[timedelta, why("Log files older than this are removed.")] = timedelta(days=30)
 
 
+class Audit(Section, frozen=True):
+    """What people answer for, each by name and until a day."""
+
+    attested: Annotated[
+        tuple[str, ...],
+        why('What only a person can say: "CONTROL by NAME until YYYY-MM-DD: WHAT YOU SAW". Without it: unknown.'),
+    ] = ()
+    waivers: Annotated[
+        tuple[str, ...],
+        why('What is borne with: "CONTROL [@ TARGET] by NAME until YYYY-MM-DD: REASON". A few cannot be waived.'),
+    ] = ()
+
+
 class Quarantine(Section, frozen=True):
     """Messages held for a person; durable before their 250."""
 
@@ -372,6 +385,7 @@ class Settings(Section, frozen=True):
     console: Console = Console()
     state: StateSection = StateSection()
     log: Log = Log()
+    audit: Audit = Audit()
     quarantine: Quarantine = Quarantine()
     antivirus: Antivirus = Antivirus()
     antispam: Antispam = Antispam()

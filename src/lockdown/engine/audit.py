@@ -17,6 +17,7 @@ from typing import Protocol, TypeAlias
 
 from lockdown.checklist import CHECKLIST, Room
 from lockdown.config import Settings
+from lockdown.engine.statements import Statement, by_word, expired, statements
 from lockdown.facts.gateway import NO_GATEWAY, SOURCE
 from lockdown.model.card import Card
 from lockdown.model.finding import Control, Finding, Severity, State
@@ -127,18 +128,34 @@ def audit(
 ) -> Report:
     """Judge a snapshot; `items` are ids of the checklist, none meaning all."""
     rooms = [room for room in checklist if not items or room.CARD.id in items]
-    kept = tuple(waivers)
-    reports = tuple(_item(room, snapshot, policy, kept, now) for room in rooms)
+    written = _Words(
+        statements(policy.audit.attested, "audit.attested", cards()),
+        statements(policy.audit.waivers, "audit.waivers", cards()),
+        tuple(waivers),
+    )
+    reports = tuple(_item(room, snapshot, policy, written, now) for room in rooms)
     site = policy.site
     return Report(snapshot.host, snapshot.taken_at, snapshot.version, reports, site.profile, site.role)
 
 
-def _item(room: Room, snapshot: Snapshot, policy: Settings, waivers: Collection[Waiver], now: datetime) -> ItemReport:
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What people answer for: in the settings, and in the store."""
+
+    attested: tuple[Statement, ...]
+    waivers: tuple[Statement, ...]
+    stored: tuple[Waiver, ...]
+
+
+def _item(room: Room, snapshot: Snapshot, policy: Settings, words: _Words, now: datetime) -> ItemReport:
     card = room.CARD
     if "audit" in card.empty:
         return ItemReport(card, (), card.empty["audit"])
     found = tuple(_no_gateway(finding, snapshot) for finding in _findings(room, snapshot, policy))
-    return ItemReport(card, tuple(_waived(finding, card, waivers, now) for finding in found))
+    said = tuple(by_word(control, words.attested, now) for control in card.controls if control.by_word)
+    waivers = (*words.waivers, *words.stored)
+    waived = (_waived(finding, card, waivers, now) for finding in (*found, *said))
+    return ItemReport(card, tuple(expired(finding, words.waivers, now) for finding in waived))
 
 
 def _no_gateway(finding: Finding, snapshot: Snapshot) -> Finding:
@@ -172,7 +189,7 @@ def _findings(room: Room, snapshot: Snapshot, policy: Settings) -> Iterator[Find
 
 def _is_demanded(control: Control, snapshot: Snapshot) -> bool:
     """Whether silence on it would hide something: not where it is another's to tell, or nothing was probed."""
-    return not control.in_flight and (
+    return not (control.in_flight or control.by_word) and (
         not control.black_box or any(name.startswith(PROBED) for name in snapshot.readings)
     )
 
