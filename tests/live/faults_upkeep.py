@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from lockdown.facts import apt_conf, apt_sources, automatic_updates, kernels, old_code, outside_apps, packages, release
+from lockdown.facts import (
+    apt_conf,
+    apt_sources,
+    automatic_updates,
+    backups,
+    kernels,
+    old_code,
+    outside_apps,
+    packages,
+    release,
+)
 from lockdown.model.finding import State
 from lockdown.model.snapshot import Reading
-from tests.recordings.upkeep import DEBIAN_LISTS, NOW, PATCHED, files_of, listed
+from tests.recordings.upkeep import BORGMATIC, DEBIAN_LISTS, NOW, PATCHED, files_of, listed
 
 Fault = tuple[str, dict[str, Reading], str, State]
 
@@ -121,5 +131,70 @@ PATCH_FAULTS: tuple[Fault, ...] = (
         ),
         "patches.by-hand",
         UNKNOWN,
+    ),
+)
+
+_CONFIG = f"{backups.SETTINGS}/etc/borgmatic/config.yaml"
+_NO_SETTINGS = files_of(backups.SETTINGS, {})
+
+
+def _less(start: str, end: str = "\n") -> dict[str, Reading]:
+    head, _, rest = BORGMATIC.partition(start)
+    return {_CONFIG: head + rest.partition(end)[2]}
+
+
+def _ran(days: int) -> dict[str, Reading]:
+    return {backups.ROOT_TRACES: listed("/root/.cache/borg/a/files", NOW - timedelta(days=days))}
+
+
+BACKUP_FAULTS: tuple[Fault, ...] = (
+    ("no backup", {**_NO_SETTINGS, **files_of(backups.SCHEDULES, {})}, "backups.exist", FAIL),
+    ("no timer", files_of(backups.SCHEDULES, {}), "backups.scheduled", WARN),
+    (
+        "dpkg's own copy is no schedule",
+        {
+            **files_of(backups.SCHEDULES, {"/etc/cron.daily/dpkg": "/usr/libexec/dpkg/dpkg-db-backup\n"}),
+            f"{backups.SCHEDULES}/etc/systemd/system/timers.target.wants/borgmatic.timer": "",
+        },
+        "backups.scheduled",
+        WARN,
+    ),
+    (
+        "two days old",
+        {backups.ROOT_TRACES: listed("/root/.cache/borg/a/files", NOW - timedelta(days=2))},
+        "backups.recent",
+        WARN,
+    ),
+    (
+        "a month old",
+        {backups.ROOT_TRACES: listed("/root/.cache/borg/a/files", NOW - timedelta(days=30))},
+        "backups.recent",
+        FAIL,
+    ),
+    ("no trace of a run", {backups.ROOT_TRACES: ""}, "backups.recent", UNKNOWN),
+    ("without the settings", {_CONFIG: BORGMATIC.replace("    - /etc\n", "")}, "backups.complete", WARN),
+    ("without the mail", {_CONFIG: BORGMATIC.replace("    - /var/mail\n", "")}, "backups.complete", WARN),
+    (
+        "beside the original",
+        {_CONFIG: BORGMATIC.replace("ssh://u1@backup.example.org:23/./mail", "/var/backups/borg")},
+        "backups.off-host",
+        WARN,
+    ),
+    ("kept for nobody knows how long", {_CONFIG: BORGMATIC.replace("keep_", "x_")}, "backups.retention", WARN),
+    ("silent", _less("healthchecks:", "***\n"), "backups.missed-run-told", WARN),
+    (
+        "never checked",
+        {
+            **_NO_SETTINGS,
+            **files_of(backups.SCHEDULES, {"/etc/cron.d/b": "0 1 * * * root restic -r sftp:b:/r backup /etc /home\n"}),
+        },
+        "backups.checked",
+        WARN,
+    ),
+    (
+        "a database that is not dumped",
+        {packages.STATUS: _STATUS + "mariadb-server 1:10.11 all mariadb install ok installed\n"},
+        "backups.databases",
+        WARN,
     ),
 )

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from lockdown.facts import apt_conf, apt_sources, automatic_updates, kernels, old_code, outside_apps, packages, release
+from lockdown.facts import (
+    apt_conf,
+    apt_sources,
+    automatic_updates,
+    backups,
+    kernels,
+    old_code,
+    outside_apps,
+    packages,
+    release,
+)
 from lockdown.model.snapshot import Reading, Snapshot
 from tests.recordings.literal import HEALTHY
 
@@ -80,9 +90,33 @@ PATCHED: dict[str, Reading] = {
 }
 
 
+BORGMATIC = """source_directories:
+    - /etc
+    - /var/mail
+    - /root
+repositories:
+    - path: ssh://u1@backup.example.org:23/./mail
+      label: away
+keep_daily: 14
+keep_monthly: 12
+checks:
+    - name: repository
+healthchecks:
+    ping_url: https://hc-ping.com/***
+"""
+BACKED_UP: dict[str, Reading] = {
+    **files_of(backups.SETTINGS, {"/etc/borgmatic/config.yaml": BORGMATIC}),
+    **files_of(backups.ROOT_SETTINGS, {}),
+    **files_of(backups.SCHEDULES, {"/etc/systemd/system/timers.target.wants/borgmatic.timer": "\nOnCalendar=daily\n"}),
+    **files_of(backups.ROOT_SCHEDULES, {}),
+    backups.TRACES: "",
+    backups.ROOT_TRACES: listed("/root/.config/borg/security/ab/manifest-timestamp", NOW - timedelta(hours=6)),
+}
+
+
 def kept(*changes: Mapping[str, Reading]) -> Snapshot:
     """The machine with some of its readings changed."""
-    readings: dict[str, Reading] = {**HEALTHY.readings, **PATCHED}
+    readings: dict[str, Reading] = {**HEALTHY.readings, **PATCHED, **BACKED_UP}
     for change in changes:
         readings |= change
     return replace(HEALTHY, taken_at=NOW, readings=readings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lockdown.checklist.backups.controls import CONTROLS
 from lockdown.model.card import Card
 
 CARD = Card(
@@ -9,8 +10,8 @@ CARD = Card(
     id="backups",
     title="Perform regular backups",
     promise="After an attack the mail is back soon: complete, recent, off the machine, and proved by restoring it.",
+    controls=CONTROLS,
     empty={
-        "audit": "Whether backups exist and are recent is not judged yet.",
         "enforce": "Lockdown makes no backups yet.",
         "watch": "A missed backup raises no alarm yet.",
         "drill": "No restore is rehearsed yet.",
