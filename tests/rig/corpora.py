@@ -42,6 +42,12 @@ def _cases() -> Path | None:
     return folder if folder.is_dir() else None
 
 
+def case(name: str) -> Path | None:
+    """A single file of the sets, by its path in their folder; None when it is not here."""
+    folder = _cases()
+    return folder / name if folder and (folder / name).is_file() else None
+
+
 def sample() -> list[Specimen]:
     """The few that are always there."""
     return [_specimen(path.name, path.read_bytes()) for path in sorted(_SAMPLE.iterdir()) if path.name != "README.md"]

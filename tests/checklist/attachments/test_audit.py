@@ -219,6 +219,7 @@ def test_what_a_message_is_made_of_is_bounded(main: str, state: State) -> None:
         ("smtpd_hard_error_limit = 100000\n", WARN),
         ("smtpd_hard_error_limit = ${stress?1}${stress:5}\n", PASS),
         ("smtpd_hard_error_limit = x\n", UNKNOWN),
+        ("smtpd_hard_error_limit = 1000\ninet_interfaces = loopback-only\n", PASS),
     ],
 )
 def test_slow_and_clumsy_clients_are_hung_up_on(main: str, state: State) -> None:

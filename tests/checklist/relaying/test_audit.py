@@ -507,3 +507,31 @@ def test_a_relay_rule_that_hangs_on_the_version_is_not_guessed() -> None:
     assert findings(files_alone(main="biff = no\n"), TAKES_OWN_MAIL, mx)[0].state is UNKNOWN
     assert findings(files_alone(main="compatibility_level = 3.6\n"), TAKES_OWN_MAIL, mx)[0].state is PASS
     assert findings(files_alone(main="smtpd_relay_restrictions =\n"), TAKES_OWN_MAIL, mx)[0].state is FAIL
+
+
+@pytest.mark.parametrize(
+    ("main", "state"),
+    [
+        ("relay_domains = com\n", FAIL),
+        ("relay_domains = .com\n", FAIL),
+        ("relay_domains = *\n", PASS),
+        ("relay_domains = _OUR_DOMAIN_\n", PASS),
+        ("mydestination = server, localhost\nrelay_domains = $mydestination\n", PASS),
+    ],
+)
+def test_only_a_top_level_domain_covers_the_domains_of_others(main: str, state: State) -> None:
+    assert on_postfix(main, RELAY_DOMAINS).state is state
+
+
+@pytest.mark.parametrize(
+    ("options", "state"),
+    [
+        ("-o smtpd_tls_wrappermode=yes", PASS),
+        ("-o smtpd_tls_security_level=encrypt", PASS),
+        ("-o smtpd_sasl_auth_enable=no", PASS),
+        ("-o smtpd_sasl_auth_enable=yes -o smtpd_tls_auth_only=no", UNKNOWN),
+    ],
+)
+def test_one_override_may_decide_that_passwords_need_tls(options: str, state: State) -> None:
+    snapshot = files_alone(master=f"587 inet n - n - - smtpd {options}\n")
+    assert findings(snapshot, PASSWORDS_NEED_TLS)[0].state is state

@@ -275,6 +275,8 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 def _slow_clients(server: Postfix, service: Service) -> Finding:
     names = ("smtpd_timeout", "smtpd_hard_error_limit")
     where, evidence = f"postfix {service.label}", [server.evidence(name, service) for name in names]
+    if not server.is_reachable(service):
+        return SLOW_CLIENTS.finding(State.PASS, "Strangers do not reach this service.", *evidence, target=where)
     time, errors = _TIME.match(server.value(names[0], service)), server.number(names[1], service)
     if not time:
         broken = Unknown(f"{names[0]} = {server.value(names[0], service)} is not a time")

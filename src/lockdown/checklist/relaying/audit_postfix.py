@@ -173,20 +173,31 @@ def _elements(server: Postfix, service: Service) -> Iterator[str]:
     return (element.name for parameter in LISTS for element in flat_elements(server, service, parameter))
 
 
+_IN_CLEAR = (
+    ("smtpd_sasl_auth_enable", "no", "No passwords are taken here: AUTH is off."),
+    ("smtpd_tls_wrappermode", "yes", "Passwords are taken inside TLS from the first octet."),
+    ("smtpd_tls_security_level", "encrypt", "Nothing is taken here without TLS."),
+    ("smtpd_enforce_tls", "yes", "Nothing is taken here without TLS."),
+    ("smtpd_tls_auth_only", "yes", "AUTH is offered only after STARTTLS."),
+)
+"""Settings of which any one keeps passwords out of the clear."""
+
+
 def _passwords(server: Postfix, service: Service) -> Finding:
     def says(state: State, text: str, *names: str) -> Finding:
         evidence = [server.evidence(name, service) for name in names]
         fix = server.setting_command("smtpd_tls_auth_only", "yes", service) if state is State.FAIL else ""
         return PASSWORDS_NEED_TLS.finding(state, text, *evidence, target=target(service), next_command=fix)
 
-    if not server.is_on("smtpd_sasl_auth_enable", service):
-        return says(State.PASS, "No passwords are taken here: AUTH is off.", "smtpd_sasl_auth_enable")
-    if server.is_on("smtpd_tls_wrappermode", service):
-        return says(State.PASS, "Passwords are taken inside TLS from the first octet.", "smtpd_tls_wrappermode")
-    if server.value("smtpd_tls_security_level", service) == "encrypt" or server.is_on("smtpd_enforce_tls", service):
-        return says(State.PASS, "Nothing is taken here without TLS.", "smtpd_tls_security_level")
-    if server.is_on("smtpd_tls_auth_only", service):
-        return says(State.PASS, "AUTH is offered only after STARTTLS.", "smtpd_tls_auth_only")
+    not_given: NotGiven | None = None
+    for name, value, text in _IN_CLEAR:
+        try:
+            if server.value(name, service) == value:
+                return says(State.PASS, text, name)
+        except NotGiven as why:
+            not_given = not_given or why
+    if not_given:
+        raise not_given
     if not server.is_reachable(service):
         return says(State.PASS, "AUTH without TLS, but this machine alone can connect.", "smtpd_tls_auth_only")
     text = "AUTH is offered in clear: passwords can be read on the way."

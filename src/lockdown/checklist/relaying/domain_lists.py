@@ -36,11 +36,21 @@ def _matches(server: Postfix, service: Service | None, name: str) -> Iterator[Ma
             yield Matches(name, f"{name} names {word}, and with it every domain below")
 
 
+_LABEL = re.compile(r"[a-z](?:[a-z0-9-]*[a-z0-9])?\Z")
+
+
 def _is_top_level(server: Postfix, service: Service | None, word: str) -> bool:
-    """relay_domains covers sub-domains as well, unless parent_domain_matches_subdomains leaves it out."""
+    """relay_domains covers sub-domains as well, unless parent_domain_matches_subdomains leaves it out.
+
+    What no top-level domain can look like (`*`, which is no pattern here, or a placeholder) covers nobody's domains; a
+    short name of the machine itself, that old defaults list in relay_domains again, neither.
+    """
     parents = re.split(r"[\s,]+", server.value("parent_domain_matches_subdomains", service))
     label = word.lstrip(".").lower()
-    return "." not in label and label not in ("localhost", "") and ("relay_domains" in parents or word.startswith("."))
+    own = re.split(r"[\s,]+", server.value("mydestination", service).lower())
+    if label in ("localhost", *own) or not _LABEL.match(label):
+        return False
+    return "relay_domains" in parents or word.startswith(".")
 
 
 def _of_table(server: Postfix, name: str, word: str, *, is_alias_map: bool) -> Iterator[Matches]:
