@@ -99,7 +99,9 @@ class Report:
         }
         order = (State.FAIL, State.UNKNOWN, State.WARN)
         bad = [finding for finding in self.findings if finding.state in order]
-        bad.sort(key=lambda finding: (order.index(finding.state), severities[finding.control]))
+        # What a person must say is asked last: first what can be mended tonight.
+        words = {control.id for item in self.items for control in item.card.controls if control.by_word}
+        bad.sort(key=lambda one: (one.control in words, order.index(one.state), severities[one.control]))
         chosen: list[Finding] = []
         for finding in bad:
             if not any(finding.control == other.control or finding.says == other.says for other in chosen):

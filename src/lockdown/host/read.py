@@ -18,15 +18,24 @@ import psutil
 from lockdown import __version__
 from lockdown.config import Loaded
 from lockdown.facts import gateway, interfaces, listeners
-from lockdown.host import backups, packages, postfix, scanners
+from lockdown.host import accounts, backups, packages, postfix, queue, scanners
 from lockdown.host.asked import Asked, Native, Script, Sources
 from lockdown.host.local import PLACES, read_here
 from lockdown.model.snapshot import Reading, Snapshot
 from lockdown.model.unknown import Unknown
 
-FIRST: tuple[Callable[[], Sources], ...] = (scanners.sources, packages.sources, backups.sources)
+FIRST: tuple[Callable[[], Sources], ...] = (
+    scanners.sources,
+    accounts.sources,
+    packages.sources,
+    backups.sources,
+    queue.sources,
+)
 """What is asked at once, subject by subject."""
-NEXT: tuple[Callable[[Snapshot], Sources], ...] = (postfix.more,)
+NEXT: tuple[Callable[[Snapshot], Sources], ...] = (
+    postfix.more,
+    accounts.more,
+)
 """What is only known to be worth asking once the first answers are there."""
 
 Ask = Callable[[Sources], dict[str, Reading]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lockdown.checklist.education.controls import CONTROLS
 from lockdown.model.card import Card
 
 CARD = Card(
@@ -9,8 +10,8 @@ CARD = Card(
     id="education",
     title="Educate users",
     promise="Users know what spam is, keep their addresses to themselves, and know that plain email is no secret.",
+    controls=CONTROLS,
     empty={
-        "audit": "Whether your users were taught is not judged yet.",
         "enforce": "No lessons are assigned yet.",
         "watch": "How fast users report phishing is not followed yet.",
         "drill": "No practice phishing mail is sent yet.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lockdown.checklist.fightback.controls import CONTROLS
 from lockdown.model.card import Card
 
 CARD = Card(
@@ -9,8 +10,8 @@ CARD = Card(
     id="fightback",
     title="Fight back",
     promise="Repeated attacks are reported, with evidence, to the network's provider and owner, and the authorities.",
+    controls=CONTROLS,
     empty={
-        "audit": "Whether your own abuse contact works is not judged yet.",
         "enforce": "Nothing is set up for abuse reports yet.",
         "watch": "Repeated attacks are not put together into a case yet.",
         "drill": "No sample report is sent to yourself yet.",

@@ -1,0 +1,164 @@
+"""The controls of item 7: few people hold the keys, each by name, and their keys are strong."""
+
+from __future__ import annotations
+
+from lockdown.model.finding import Control, Severity
+
+_NIST = "NIST SP 800-63B 5.1.1.2"
+
+ONE_ROOT = Control(
+    id="admins.one-root",
+    title="Only root has the number 0",
+    severity=Severity.CRITICAL,
+    why="A second account with uid 0 is root under a name that nobody looks at.",
+    fix="usermod -u NUMBER NAME     (or userdel NAME)",
+    evidence="/etc/passwd",
+    side_effects="files of that account must change their owner",
+)
+FEW = Control(
+    id="admins.few",
+    title="Few people can become root",
+    severity=Severity.MEDIUM,
+    why="Each administrator more is a password more that opens everything.",
+    fix="gpasswd -d NAME sudo",
+    evidence="/etc/sudoers with what it includes, and the groups that lead to root (sudo, wheel, docker, lxd, disk …)",
+    side_effects="who is taken out can no longer administer",
+    undo="gpasswd -a NAME sudo",
+)
+BY_NAME = Control(
+    id="admins.by-name",
+    title="Administrators have accounts of their own",
+    severity=Severity.MEDIUM,
+    why="Of a shared account nobody knows who did it, and its password never changes when somebody leaves.",
+    fix="adduser NAME && gpasswd -a NAME sudo     (then lock the shared one: usermod -L NAME)",
+    evidence="the names of the accounts that can become root",
+)
+NO_EMPTY = Control(
+    id="admins.no-empty-password",
+    title="No account lets in without a password",
+    severity=Severity.CRITICAL,
+    why="An empty password is none.",
+    fix="passwd -l NAME",
+    evidence="the kind of each password in /etc/shadow (never its hash)",
+    undo="passwd -u NAME",
+    waivable=False,
+)
+STRONG_HASHES = Control(
+    id="admins.strong-hashes",
+    title="Passwords are kept under a strong hash",
+    severity=Severity.HIGH,
+    why="Old kinds of hashes are guessed in minutes once the file is copied.",
+    fix="set ENCRYPT_METHOD YESCRYPT in /etc/login.defs, then have each one changed: passwd NAME",
+    evidence="the kind of each password in /etc/shadow (never its hash)",
+)
+LENGTH = Control(
+    id="admins.password-length",
+    title="Passwords have a least length",
+    severity=Severity.MEDIUM,
+    why="Short passwords are guessed; length helps more than rules about signs.",
+    fix="apt-get install libpam-pwquality     (and minlen = 12 in /etc/security/pwquality.conf)",
+    evidence="/etc/pam.d/common-password and /etc/security/pwquality.conf",
+    references=(_NIST,),
+)
+NO_AGEING = Control(
+    id="admins.no-forced-ageing",
+    title="Passwords do not expire without a reason",
+    severity=Severity.LOW,
+    why="Whoever must change often takes Summer2026!. Authorities differ: CIS asks for ageing, NIST is against it.",
+    fix="chage -M -1 NAME     (and PASS_MAX_DAYS 99999 in /etc/login.defs)",
+    evidence="the longest age in /etc/shadow of accounts that can become root",
+    references=(_NIST, "CIS Debian Linux Benchmark (password expiration): contradicts"),
+)
+SUDO_PASSWORD = Control(
+    id="admins.sudo-asks",
+    title="Becoming root asks for a password",
+    severity=Severity.HIGH,
+    why="With NOPASSWD, whoever gets hold of an open session, or of a web program of that user, is root.",
+    fix="visudo     (take NOPASSWD out of the line)",
+    evidence="/etc/sudoers with what it includes",
+    side_effects="scripts that rely on it need rules for single commands",
+)
+ROOT_SSH = Control(
+    id="admins.no-root-by-ssh",
+    title="Nobody signs in as root over ssh with a password",
+    severity=Severity.HIGH,
+    why="root is the one name that every guessing machine knows, and it does not say who it was.",
+    fix="write PermitRootLogin no in /etc/ssh/sshd_config.d/10-lockdown.conf, then: sshd -t && systemctl reload ssh",
+    evidence="PermitRootLogin of sshd, Match blocks included",
+    side_effects="sign in under your own name first, and keep a session open while you try",
+)
+PASSWORD_SSH = Control(
+    id="admins.no-passwords-over-ssh",
+    title="ssh takes keys, not passwords",
+    severity=Severity.MEDIUM,
+    why="Passwords are guessed all day long by machines; keys are not.",
+    fix="write PasswordAuthentication no in /etc/ssh/sshd_config.d/10-lockdown.conf; sshd -t && systemctl reload ssh",
+    evidence="PasswordAuthentication and KbdInteractiveAuthentication of sshd",
+    side_effects="whoever has no key there is locked out: put the key there first",
+)
+KEYS = Control(
+    id="admins.strong-keys",
+    title="Keys that let in are strong, and each has an owner",
+    severity=Severity.MEDIUM,
+    why="A weak key is broken, and of one without a name nobody knows when to take it out.",
+    fix="ssh-keygen -t ed25519     (put the new key there, take the old line out of authorized_keys)",
+    evidence="type, length and comment of each key in the authorized_keys of root and of /home",
+)
+UNUSED = Control(
+    id="admins.none-unused",
+    title="Accounts that can become root are in use",
+    severity=Severity.MEDIUM,
+    why="An account that its owner has left is guessed, and nobody notices.",
+    fix="usermod -L -e 1 NAME",
+    evidence="lastlog of the accounts that can become root",
+    undo="usermod -U -e '' NAME",
+)
+SERVICE_SHELLS = Control(
+    id="admins.no-service-shells",
+    title="Service accounts cannot sign in",
+    severity=Severity.MEDIUM,
+    why="An account of a program with a shell and a password is a door that nobody uses but thieves.",
+    fix="usermod -s /usr/sbin/nologin NAME",
+    evidence="/etc/passwd and the kind of password of the accounts below uid 1000",
+    undo="usermod -s /bin/sh NAME",
+)
+NO_SETUP_PAGES = Control(
+    id="admins.no-open-panels",
+    title="No panel or setup page lies open",
+    severity=Severity.HIGH,
+    why="phpMyAdmin and forgotten installers are tried by every scanner; behind them are all passwords.",
+    fix="remove the page, or let the web server show it to loopback only",
+    evidence="the usual places of phpMyAdmin, and of the setup pages of PostfixAdmin and Roundcube",
+)
+CONSOLE = Control(
+    id="admins.console-is-local",
+    title="Lockdown's own console is for this machine only",
+    severity=Severity.HIGH,
+    why="It has no accounts yet: whoever reaches it reads it.",
+    fix='write console.listen = "127.0.0.1:8025" in lockdown.toml     (reach it by ssh -L 8025:127.0.0.1:8025)',
+    evidence="console.listen",
+    waivable=False,
+)
+SECOND_FACTOR = Control(
+    id="admins.second-factor",
+    title="Administrators sign in with a second factor",
+    severity=Severity.MEDIUM,
+    why="A password alone is stolen in one mail.",
+    fix="give each administrator a key with a touch (ssh-keygen -t ed25519-sk), or a code for the panel",
+    evidence="a person's word",
+    by_word=True,
+)
+REVIEWED = Control(
+    id="admins.reviewed",
+    title="Who administers is reviewed, and leavers are taken out",
+    severity=Severity.MEDIUM,
+    why="Rights are given in a hurry and taken back never.",
+    fix="read the list with whoever is responsible, twice a year: lockdown audit --item admins --all",
+    evidence="a person's word",
+    by_word=True,
+)
+
+CONTROLS = (
+    ONE_ROOT, FEW, BY_NAME, NO_EMPTY, STRONG_HASHES, LENGTH, NO_AGEING, SUDO_PASSWORD, ROOT_SSH, PASSWORD_SSH, KEYS,
+    UNUSED, SERVICE_SHELLS, NO_SETUP_PAGES, CONSOLE, SECOND_FACTOR, REVIEWED,
+)  # fmt: skip
