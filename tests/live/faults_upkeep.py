@@ -5,15 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 
 from lockdown.facts import (
+    aliases,
     apt_conf,
     apt_sources,
     automatic_updates,
     backups,
+    clock,
     kernels,
     old_code,
     outside_apps,
     packages,
+    queue,
     release,
+    watchers,
 )
 from lockdown.model.finding import State
 from lockdown.model.snapshot import Reading
@@ -197,4 +201,60 @@ BACKUP_FAULTS: tuple[Fault, ...] = (
         "backups.databases",
         WARN,
     ),
+)
+
+
+def _queued(count: int, sender: str, name: str = "deferred", hours: int = 2) -> dict[str, Reading]:
+    arrived = int((NOW - timedelta(hours=hours)).timestamp())
+    return {queue.POSTFIX: f"{name}\t{arrived}\t4000\t1\t{sender}\ttimed out\n" * count + "# ended 0\n"}
+
+
+def _disks(room: int, inodes: int) -> dict[str, Reading]:
+    head = "Filesystem 1024-blocks Used Available Capacity Mounted on"
+    more = "Filesystem Inodes IUsed IFree IUse% Mounted on"
+    return {watchers.DISKS: f"{head}\n/dev/vda 9 9 9 {room}% /\n{more}\n/dev/vda 9 9 9 {inodes}% /\n"}
+
+
+_JAIL = f"{watchers.FAIL2BAN}/etc/fail2ban/jail.local"
+
+MONITORING_FAULTS: tuple[Fault, ...] = (
+    ("a large queue", _queued(1500, "a@example.org"), "monitoring.queue-size", WARN),
+    ("a huge queue", _queued(12_000, "a@example.org"), "monitoring.queue-size", FAIL),
+    ("Postfix is down", {queue.POSTFIX: "# ended 69\n"}, "monitoring.queue-size", UNKNOWN),
+    ("it stands still", _queued(20, "a@example.org", "active"), "monitoring.queue-moves", WARN),
+    ("one sender has it all", _queued(150, "a@example.org"), "monitoring.queue-dominance", WARN),
+    ("full of bounces", _queued(150, ""), "monitoring.backscatter", WARN),
+    ("a loop", {watchers.LOG: "mail for x.example loops back to myself\n"}, "monitoring.log-signs", WARN),
+    ("no log", {watchers.LOGS: ""}, "monitoring.logs-are-written", FAIL),
+    (
+        "a journal in memory alone",
+        {watchers.LOGS: listed("/run/log/journal/1/system.journal")},
+        "monitoring.logs-are-written",
+        FAIL,
+    ),
+    (
+        "silence",
+        {watchers.LOGS: listed("/var/log/mail.log", NOW - timedelta(days=9))},
+        "monitoring.logs-are-written",
+        FAIL,
+    ),
+    ("nothing rotates", files_of(watchers.ROTATION, {}), "monitoring.logs-rotate", WARN),
+    ("a full disk", _disks(99, 5), "monitoring.disk-room", FAIL),
+    ("no inodes", _disks(20, 93), "monitoring.disk-room", WARN),
+    ("a clock of its own", {clock.TIMEDATECTL: "NTP=no\nNTPSynchronized=no\n"}, "monitoring.clock", WARN),
+    ("no fail2ban", files_of(watchers.FAIL2BAN, {}), "monitoring.guessing-banned", WARN),
+    ("jails that are off", {_JAIL: "[postfix]\nenabled = false\n"}, "monitoring.guessing-banned", WARN),
+    (
+        "everyone is spared",
+        {_JAIL: "[DEFAULT]\nignoreip = 127.0.0.1 0.0.0.0/0\n[postfix]\nenabled = true\n"},
+        "monitoring.bans-reach",
+        FAIL,
+    ),
+    (
+        "bans beside the packets",
+        {"listeners": "tcp 0.0.0.0:25 77 docker-proxy\n"},
+        "monitoring.bans-reach",
+        WARN,
+    ),
+    ("root reads no mail", {aliases.ALIASES: "postmaster: root\n"}, "monitoring.somebody-told", WARN),
 )

@@ -7,15 +7,19 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from lockdown.facts import (
+    aliases,
     apt_conf,
     apt_sources,
     automatic_updates,
     backups,
+    clock,
     kernels,
     old_code,
     outside_apps,
     packages,
+    queue,
     release,
+    watchers,
 )
 from lockdown.model.snapshot import Reading, Snapshot
 from tests.recordings.literal import HEALTHY
@@ -114,9 +118,28 @@ BACKED_UP: dict[str, Reading] = {
 }
 
 
+JAILS = "[DEFAULT]\nignoreip = 127.0.0.1/8\n\n[postfix-sasl]\nenabled = true\n\n[dovecot]\nenabled = true\n"
+WATCHED: dict[str, Reading] = {
+    queue.POSTFIX: f"deferred\t{int(NOW.timestamp()) - 7200}\t4000\t1\ta@example.org\ttimed out\n# ended 0\n",
+    queue.EXIM: "not installed: no exim4 and no exim\n",
+    clock.TIMEDATECTL: "Timezone=Etc/UTC\nNTP=yes\nNTPSynchronized=yes\n",
+    clock.CHRONY: "not installed: no chronyc\n",
+    **files_of(watchers.FAIL2BAN, {"/etc/fail2ban/jail.local": JAILS}),
+    **files_of(watchers.CROWDSEC, {}),
+    watchers.LOG: "# no sign of trouble\n",
+    watchers.LOGS: listed("/var/log/mail.log", NOW - timedelta(minutes=5)),
+    **files_of(watchers.ROTATION, {"/etc/logrotate.d/rsyslog": "/var/log/mail.log {\n weekly\n}\n"}),
+    watchers.DISKS: (
+        "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/vda 1000 230 770 23% /\n"
+        "Filesystem Inodes IUsed IFree IUse% Mounted on\n/dev/vda 1000 50 950 5% /\n"
+    ),
+    aliases.ALIASES: "postmaster: root\nroot: someone@example.org\n",
+}
+
+
 def kept(*changes: Mapping[str, Reading]) -> Snapshot:
     """The machine with some of its readings changed."""
-    readings: dict[str, Reading] = {**HEALTHY.readings, **PATCHED, **BACKED_UP}
+    readings: dict[str, Reading] = {**HEALTHY.readings, **PATCHED, **BACKED_UP, **WATCHED}
     for change in changes:
         readings |= change
     return replace(HEALTHY, taken_at=NOW, readings=readings)

@@ -12,7 +12,6 @@ CARD = Card(
     promise="Floods and clogged queues are seen early, their sender is blocked, the rubbish taken out with a way back.",
     controls=CONTROLS,
     empty={
-        "audit": "Whether this machine is watched is not judged yet; the gateway itself limits connections and floods.",
         "enforce": "Lockdown sets up no monitoring of other programs yet.",
         "watch": "Queues are not watched yet; the gateway's own gates answer floods as they arrive.",
         "drill": "No harmless flood is sent to prove the answer yet.",

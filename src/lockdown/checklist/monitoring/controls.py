@@ -1,7 +1,8 @@
-"""The controls of item 9 that exist so far: the gateway's gates keep them on every connection and recipient."""
+"""The controls of item 9: those that the gateway's gates keep on every connection and recipient, and the audit's."""
 
 from __future__ import annotations
 
+from lockdown.checklist.monitoring.watch_controls import WATCHED
 from lockdown.model.finding import Control, Severity
 
 _SETTINGS = "change it in lockdown.toml, section [monitoring]; `lockdown config explain monitoring.%s` says more"
@@ -70,4 +71,5 @@ CONTROLS = (
     RECIPIENTS_PER_MESSAGE,
     RECIPIENT_RATE,
     DIRECTORY_HARVEST,
+    *WATCHED,
 )
