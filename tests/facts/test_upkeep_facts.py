@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -193,3 +194,29 @@ def test_the_errors_of_the_last_run_alone_count() -> None:
     )
     run = last_run(of({LOG: log}))
     assert getattr(run, "errors", None) == ()
+
+
+@pytest.mark.skipif(not shutil.which("apt-get"), reason="apt is not here")
+def test_what_apt_would_upgrade_is_what_waits_by_our_own_comparison() -> None:
+    """All lists of this machine are taken for security lists, so that apt's whole answer can be held against ours."""
+    from lockdown.facts.packages import SECURITY_PACKED
+    from lockdown.host.asked import Files, Script
+    from lockdown.host.local import read_here
+
+    asked = sources()
+    plain, packed = asked[SECURITY], asked[SECURITY_PACKED]
+    assert isinstance(plain, Files)
+    assert isinstance(packed, Script)
+    everything = {
+        STATUS: asked[STATUS],
+        SECURITY: replace(plain, patterns=("/var/lib/apt/lists/*_Packages",)),
+        SECURITY_PACKED: replace(packed, text=packed.text.replace("*security*_Packages", "*_Packages")),
+    }
+    waiting = pending(of(read_here(everything)))
+    if not isinstance(waiting, tuple):
+        pytest.skip("no package lists are here")
+    said = subprocess.run(
+        ["apt-get", "-s", "-o", "Debug::NoLocking=1", "dist-upgrade"], capture_output=True, text=True, check=False
+    ).stdout
+    upgraded = dict(re.findall(r"^Inst (\S+) \[[^\]]+\] \((\S+) ", said, re.MULTILINE))
+    assert upgraded.items() <= {it.package.name: it.offered for it in waiting}.items()

@@ -88,3 +88,14 @@ def test_where_only_the_gateway_stands_it_is_what_shuts_guessers_out() -> None:
 def test_a_gateway_that_only_looks_on_is_told() -> None:
     watching = read_settings([("lockdown.toml", '[monitoring]\nmode = "observe"\n')])
     assert one(GATEWAY_ANSWERS.id, {gateway.SOURCE: gateway.describe(watching)}).state is State.WARN
+
+
+def test_of_fail2bans_files_the_local_ones_count_last() -> None:
+    texts: dict[str, Reading] = {
+        "/etc/fail2ban/jail.local": "[dovecot]\nenabled = true\n",
+        "/etc/fail2ban/jail.d/defaults-debian.conf": "[dovecot]\nenabled = false\n",
+        "/etc/fail2ban/jail.conf": "[dovecot]\nenabled = false\nport = imap\n  imaps\n",
+    }
+    found = watchers.jails(kept(files_of(watchers.FAIL2BAN, texts)))
+    assert isinstance(found, tuple)
+    assert [(jail.name, jail.is_on, jail.value("port")) for jail in found] == [("dovecot", True, "imap imaps")]
