@@ -27,10 +27,11 @@ HOSTS = Path(__file__).parents[1] / "recordings" / "hosts"
 RECORDED = sorted(path.parent.parent.name for path in HOSTS.glob("*/postfix/main.cf"))
 POSTCONF = Path("/usr/sbin/postconf")
 NOT_TOLD = Unknown(NO_COMMANDS)
+NO_MAIN = Unknown("/etc/postfix/main.cf was not given")
 OF_THE_MACHINE = frozenset({"mynetworks", "myhostname", "mydomain", "mail_version", "config_directory"})
 
 
-def files(main: Reading = NOT_TOLD, master: Reading = NOT_TOLD, **more: Reading) -> Snapshot:
+def files(main: Reading = NO_MAIN, master: Reading = NOT_TOLD, **more: Reading) -> Snapshot:
     readings = {facts.WHERE: NOT_TOLD, facts.EFFECTIVE: NOT_TOLD, facts.MAIN_CF: main, facts.MASTER_CF: master}
     return Snapshot("files", datetime(2026, 1, 1, tzinfo=UTC), "1", readings | more)
 
@@ -41,7 +42,7 @@ def read(main: str, master: Reading = NOT_TOLD) -> Postfix:
     return found
 
 
-def why_not(main: Reading = NOT_TOLD, master: Reading = NOT_TOLD) -> str:
+def why_not(main: Reading = NO_MAIN, master: Reading = NOT_TOLD) -> str:
     found = postfix(files(main, master))
     assert isinstance(found, Unknown), found
     return found.why
@@ -154,7 +155,7 @@ def test_master_cf_is_read_as_postfix_reads_it() -> None:
         ("a = b\0c\n", "NUL"),
         ("a = $b\nb = $a\nmyhostname = $a\n", "refers to itself"),
         ("a = ${b\n", "never closed"),
-        (Unknown("main.cf: permission denied"), "files alone"),
+        (Unknown("main.cf: not UTF-8"), "not UTF-8"),
     ],
 )
 def test_what_postfix_does_not_start_on_is_unknown_with_its_line(main: Reading, says: str) -> None:
@@ -252,6 +253,11 @@ LINES = st.sampled_from(
 @given(st.lists(LINES, max_size=12), st.lists(LINES, max_size=12))
 def test_no_order_of_lines_is_too_odd(main: list[str], master: list[str]) -> None:
     assert isinstance(postfix(files("\n".join(main), "\n".join(master))), Postfix | Unknown)
+
+
+def test_what_no_server_has_is_not_looked_at() -> None:
+    assert "services" in why_not("a = b\n", "".join(f"{n} inet n - n - - smtpd\n" for n in range(300)))
+    assert "smtpd_relay_restrictions is longer" in why_not("smtpd_relay_restrictions = " + "permit " * 20_000)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import TypeAlias
 
 from lockdown.model.snapshot import Reading
@@ -123,6 +124,7 @@ def inside(network: Network, outer: Network) -> bool:
     return False
 
 
+@lru_cache(maxsize=8192)
 def width(network: Network) -> Width:
     """How many are trusted with it."""
     ipv4 = network.version == 4

@@ -10,8 +10,8 @@ Fails as: Unknown("main.cf: …"), Unknown("postconf ended with 1: …"). Never 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from lockdown.facts.networks import NetworkEntry, parse_networks
@@ -20,6 +20,7 @@ from lockdown.facts.postfix_defaults import SERVICES as DEFAULT_SERVICES
 from lockdown.facts.postfix_files import (
     ServiceLines,
     Written,
+    WrittenService,
     services_of,
     services_written,
     settings_of,
@@ -46,6 +47,10 @@ MOST_MACROS = 200_000
 """More look-ups of names than any set of settings that is no trap."""
 
 MAIN, MASTER = "main.cf", "master.cf"
+
+MOST_SERVICES = 100
+LONGEST_LIST = 64 * 1024
+"""Bounds of what is read from files alone, which anyone may hand in: more is no settings of a server."""
 
 _PORTS = {"smtp": 25, "submission": 587, "smtps": 465, "submissions": 465, "urd": 465}
 _LOOPBACK_NAMES = ("localhost", "loopback-only", "127.", "::1")
@@ -103,6 +108,8 @@ class Postfix:
     """
     not_given: str = ""
     """`main.cf` or `master.cf`, where files alone were given and this one was not among them."""
+    parsed: dict[str, tuple[NetworkEntry, ...]] = field(default_factory=dict, compare=False, repr=False)
+    """Lists of networks that were read before: the same list is asked for by every service and control."""
 
     def raw(self, name: str, service: Service | None = None) -> str:
         """As written, macros and all; an undefined name is empty, as in Postfix. Raises NotGiven."""
@@ -139,7 +146,10 @@ class Postfix:
 
     def networks(self, name: str, service: Service | None = None) -> tuple[NetworkEntry, ...]:
         """A list of networks, its files and tables replaced by what they hold."""
-        return parse_networks(self.value(name, service), self.table)
+        text = self.value(name, service)
+        if text not in self.parsed:
+            self.parsed[text] = tuple(dict.fromkeys(parse_networks(text, self.table)))
+        return self.parsed[text]
 
     def table(self, name: str) -> Reading:
         """The text of `type:/path` or `/path`, if it is a text and was read."""
@@ -248,9 +258,11 @@ def postfix(snapshot: Snapshot) -> Postfix | Absent | Unknown:
     if gone := absent(snapshot.reading(WHERE)):
         return Absent(gone)
     if (files := _files_alone(snapshot)) is not None:
-        if MAIN_CF not in files:
-            return Unknown(f"{MAIN} was not given, and master.cf alone does not say how Postfix is set up")
-        return _of_files(files, snapshot)
+        if MAIN_CF in files:
+            return _of_files(files, snapshot)
+        reading = snapshot.reading(MAIN_CF)
+        why = reading.why if isinstance(reading, Unknown) else f"{MAIN} was not given"
+        return Unknown(f"{why}; without it nothing says how Postfix is set up")
     texts: dict[str, str] = {}
     for source in (EFFECTIVE, EXPLICIT, SERVICES, OVERRIDES, VERSION):
         match snapshot.reading(source):
@@ -265,7 +277,7 @@ def postfix(snapshot: Snapshot) -> Postfix | Absent | Unknown:
 def services_alone(snapshot: Snapshot) -> Postfix | None:
     """Of a master.cf that came without its main.cf: its services. What they do not override raises NotGiven."""
     files = _files_alone(snapshot)
-    if files is None or MAIN_CF in files or absent(snapshot.reading(WHERE)):
+    if not files or MAIN_CF in files or absent(snapshot.reading(WHERE)):
         return None
     found = _of_files(files, snapshot)
     return None if isinstance(found, Unknown) else found
@@ -279,7 +291,8 @@ def _files_alone(snapshot: Snapshot) -> dict[str, str] | None:
     if not (isinstance(snapshot.reading(WHERE), Unknown) or asked.why.startswith(FILES_ALONE)):
         return None
     readings = {source: snapshot.reading(source) for source in (MAIN_CF, MASTER_CF)}
-    return {name: text for name, text in readings.items() if isinstance(text, str) and not absent(text)} or None
+    given = {name: text for name, text in readings.items() if isinstance(text, str) and not absent(text)}
+    return given if given or isinstance(readings[MAIN_CF], Unknown) else None
 
 
 def _of_files(files: Mapping[str, str], snapshot: Snapshot) -> Postfix | Unknown:
@@ -289,6 +302,10 @@ def _of_files(files: Mapping[str, str], snapshot: Snapshot) -> Postfix | Unknown
         return written
     if isinstance(services, Unknown):
         return services
+    if len(services) > MOST_SERVICES:
+        return Unknown(f"{MASTER}: {len(services)} services are more than are looked at ({MOST_SERVICES})")
+    if long := next((name for name, value in _lists(written, services) if len(value) > LONGEST_LIST), ""):
+        return Unknown(f"{long} is longer than is looked at ({LONGEST_LIST // 1024} KiB)")
     missing = {MAIN_CF: MAIN, MASTER_CF: MASTER}
     found = Postfix(
         version=_least_version(written),
@@ -303,6 +320,12 @@ def _of_files(files: Mapping[str, str], snapshot: Snapshot) -> Postfix | Unknown
         not_given=next((name for source, name in missing.items() if source not in files), ""),
     )
     return found if found.not_given == MAIN else _tried(found)
+
+
+def _lists(written: Mapping[str, str], services: Sequence[WrittenService]) -> Iterator[tuple[str, str]]:
+    """Every value that a room may walk word by word."""
+    yield from written.items()
+    yield from (setting for service in services for setting in service.overrides.items())
 
 
 def _least_version(written: Mapping[str, str]) -> tuple[int, ...]:

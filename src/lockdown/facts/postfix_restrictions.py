@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from lockdown.facts.access_tables import AccessEntry, access_entries
 from lockdown.facts.networks import Width, width
@@ -102,6 +103,7 @@ class Walk:
     why: str = ""
 
 
+@lru_cache(maxsize=128)
 def elements(text: str) -> tuple[Element, ...]:
     """The restrictions of a list, arguments beside their names."""
     tokens = words(text)
@@ -164,7 +166,8 @@ def _has_required(postfix: Postfix, service: Service, parameter: str, depth: int
 def walk(postfix: Postfix, service: Service, parameter: str, client: Client, recipient: Recipient) -> Walk:
     """One list, to its first decisive element."""
     doubt: Walk | None = None
-    for element in flat_elements(postfix, service, parameter):
+    # What did not decide once does not the second time: a list that repeats itself costs no more than its length.
+    for element in dict.fromkeys(flat_elements(postfix, service, parameter)):
         effect, why = _effect(postfix, service, parameter, element, client, recipient)
         match effect:
             case Effect.PERMIT:

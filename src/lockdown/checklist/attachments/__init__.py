@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lockdown.checklist.attachments.audit_probe import PROBE_CONTROLS
 from lockdown.checklist.attachments.controls import CONTROLS
 from lockdown.model.card import Card
 
@@ -10,7 +11,7 @@ CARD = Card(
     id="attachments",
     title="Limit the size of attachments",
     promise="Large mail gets through up to a stated size; the same sent again and again does not take the server down.",
-    controls=CONTROLS,
+    controls=(*CONTROLS, *PROBE_CONTROLS),
     empty={
         "enforce": "Lockdown does not change Postfix for you yet; each finding says what to type.",
         "watch": "A bomb is stopped and logged by the gateway, but not turned into an alarm yet.",

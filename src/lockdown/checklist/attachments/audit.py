@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from lockdown.checklist.attachments.audit_gateway import GATEWAY_CONTROLS, audit_gateway
 from lockdown.checklist.attachments.audit_postfix import audit_postfix
+from lockdown.checklist.attachments.audit_probe import audit_probe
 from lockdown.checklist.attachments.controls import CONTROLS
 from lockdown.config import Settings
 from lockdown.facts.gateway import gateway
@@ -37,6 +38,7 @@ def audit(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
             yield from _not_told(State.NOT_APPLICABLE, f"{says}.", evidence)
         case Postfix() as server:
             yield from audit_postfix(snapshot, server, own, policy)
+    yield from audit_probe(snapshot, policy)
 
 
 def _not_told(state: State, says: str, *evidence: Evidence) -> Iterator[Finding]:

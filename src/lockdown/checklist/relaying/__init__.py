@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lockdown.checklist.relaying.controls import CONTROLS
+from lockdown.checklist.relaying.probe_controls import PROBE_CONTROLS
 from lockdown.model.card import Card
 
 CARD = Card(
@@ -10,7 +11,7 @@ CARD = Card(
     id="relaying",
     title="Disable relaying",
     promise="Nobody sends mail through you but your own users and machines; the gateway refuses every stranger.",
-    controls=CONTROLS,
+    controls=(*CONTROLS, *PROBE_CONTROLS),
     empty={
         "enforce": "Lockdown does not change Postfix for you yet; each finding says what to type.",
         "watch": "Relay attempts are refused and logged, but not counted into an alarm yet.",

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from lockdown.checklist.relaying.audit_gateway import GATEWAY_CONTROLS, audit_gateway
 from lockdown.checklist.relaying.audit_postfix import audit_postfix
+from lockdown.checklist.relaying.audit_probe import audit_probe
 from lockdown.checklist.relaying.controls import CONTROLS
 from lockdown.config import Settings
 from lockdown.facts.gateway import Gateway, gateway
@@ -42,6 +43,7 @@ def audit(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
             yield from _not_told(State.NOT_APPLICABLE, f"{says}.", evidence)
         case Postfix() as server:
             yield from audit_postfix(snapshot, server, behind, policy)
+    yield from audit_probe(snapshot, policy)
 
 
 def _not_told(state: State, says: str, *evidence: Evidence) -> Iterator[Finding]:

@@ -350,13 +350,18 @@ def _service_for_own_mail(
     return (server.service_on_port(25), 25) if policy.site.role in ("mx", "all-in-one") else (None, None)
 
 
+_LOCAL_ONLY = " (guides that ask for it mean machines that are no mail server)"
+
+
 def _lets_in(server: Postfix, service: Service, policy: Settings) -> Finding:
     def says(state: State, text: str, name: str, fix: str = "") -> Finding:
         evidence = server.evidence(name, service)
         return TAKES_OWN_MAIL.finding(state, text, evidence, target=target(service), next_command=fix)
 
     if policy.site.role in ("mx", "all-in-one") and not server.is_reachable(service):
-        text = f"site.role is {policy.site.role}, but Postfix listens on this machine only: no mail can come in."
+        text = (
+            f"site.role is {policy.site.role}, but Postfix listens on this machine only: no mail comes in{_LOCAL_ONLY}."
+        )
         return says(State.FAIL, text, "inet_interfaces", server.setting_command("inet_interfaces", "all", service))
     found = answer(server, service, Client.STRANGER, Recipient.OWN)
     if found.outcome is Outcome.REJECTS:

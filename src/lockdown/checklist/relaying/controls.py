@@ -93,7 +93,11 @@ TAKES_OWN_MAIL = Control(
     why="Some hardening guides close the relay by closing the server: all mail from the Internet is refused.",
     fix="remove the plain `reject` from the client, helo and sender restrictions of port 25; inet_interfaces = all",
     evidence="the restriction lists of port 25, walked for a stranger and your recipient; inet_interfaces; site.role",
-    references=("RFC 5321 4.5.1",),
+    references=(
+        "RFC 5321 4.5.1",
+        "CIS, mail transfer agent local-only: for machines that are no mail server; conflicts with this one's role",
+        "ComplianceAsCode, smtpd_client_restrictions = permit_mynetworks,reject: conflicts with an MX's role",
+    ),
 )
 NO_SMUGGLING = Control(
     id="relaying.no-smuggling",
@@ -139,7 +143,7 @@ BOUNCES_GET_IN = Control(
     why="Some hardening guides refuse it as forged: it is what every bounce and receipt has, and must be accepted.",
     fix="take the rule for <> out of the table of senders && postfix reload",
     evidence="the sender tables in the restriction lists of the services that strangers reach",
-    references=("RFC 5321 4.5.5", "RFC 5321 6.1"),
+    references=("RFC 5321 4.5.5", "RFC 5321 6.1", "Exchange STIG, reject the null sender: conflicts with RFC 5321"),
 )
 GATEWAY_DOMAINS = Control(
     id="relaying.gateway-domains",
@@ -173,7 +177,7 @@ UNKNOWN_RECIPIENT = Control(
     why="Mail that is accepted first and bounced later goes to whoever the spammer named as sender: you send the spam.",
     fix='keep site.recipients = "upstream" with an upstream that refuses unknown users, or list the addresses',
     evidence="site.recipients and gateway.upstream",
-    references=("RFC 5321 3.3",),
+    references=("RFC 5321 3.3", "Exchange STIG, do not block non-existent recipients: conflicts; it makes backscatter"),
 )
 SENDER_SHAPE = Control(
     id="relaying.sender-shape",

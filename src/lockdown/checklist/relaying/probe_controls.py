@@ -30,7 +30,7 @@ SEEN_SMUGGLING = Control(
     title="Only the true end of data ends a message",
     severity=Severity.HIGH,
     why="A false end lets a stranger append a second message that seems to come from somebody you trust.",
-    fix="postconf -e smtpd_forbid_bare_newline=normalize && postfix reload     (Postfix 3.7.11, 3.8.6, 3.9 and later)",
+    fix="postconf -e smtpd_forbid_bare_newline=normalize && postfix reload     (Postfix 3.7.10, 3.8.5, 3.9 and later)",
     evidence="ten false ends of data, each on a connection of its own, beside one plain letter",
     side_effects="programs that end their lines wrongly are refused",
     references=("RFC 5321 4.1.1.4", "CVE-2023-51764"),
