@@ -75,6 +75,7 @@ PATCH_FAULTS: tuple[Fault, ...] = (
     ("a restart is due", {kernels.REBOOT: "libc6\n"}, "patches.kernel-in-use", WARN),
     ("switched off", {_PERIODIC: _DAILY + 'APT::Periodic::Unattended-Upgrade "0";\n'}, "patches.automatic", FAIL),
     ("never fetched", {_PERIODIC: 'APT::Periodic::Unattended-Upgrade "1";\n'}, "patches.automatic", FAIL),
+    ("no apt.conf at all", files_of(apt_conf.CONF, {}), "patches.automatic", FAIL),
     (
         "the wrong origin",
         {_UNATTENDED: 'Unattended-Upgrade::Allowed-Origins { "Google, Inc.:stable"; };\n'},

@@ -61,10 +61,12 @@ def is_set(word: AptWord | None) -> bool:
 def automatic(snapshot: Snapshot) -> Automatic | Absent | Unknown:
     """What apt.conf says of it. Absent where this is not a Debian."""
     known, conf = packages(snapshot), apt_conf(snapshot)
-    if isinstance(conf, Unknown | Absent):
+    if isinstance(conf, Unknown):
         return conf
     if isinstance(known, Absent):
         return known
+    # No apt.conf at all is apt with its defaults, by which nothing installs itself.
+    conf = AptConf({}) if isinstance(conf, Absent) else conf
     here: Mapping[str, Package] = {} if isinstance(known, Unknown) else known
     own = here.get("unattended-upgrades")
     # Where dpkg's list was not given, its settings are the only sign of it.
