@@ -23,6 +23,7 @@ COMMANDS = {
     "agent": "the agent alone",
     "console": "the console alone",
     "audit": "how this machine stands against the checklist",
+    "probe": "what a mail server tells a stranger, and lets him do",
     "drill": "is what is bad stopped, and does what is wanted arrive",
     "explain": "what a control means, why, and how to mend it",
     "snapshot": "take the readings of this machine, judge nothing",

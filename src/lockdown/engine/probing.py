@@ -121,10 +121,9 @@ def _readings(target: str, options: Options, settings: Settings) -> Iterator[tup
     for host in hosts[:_MOST_ADDRESSES]:
         options.tell(f"{host.name} ({host.address})")
         yield ports_source(host.address), written(ports(host.address, host.name, options.wanted_ports))
-        for looked in _listeners(host, domain, leave, scope, options):
-            listeners.append(looked)
-    for looked in _proven(listeners, leave, options, settings):
-        yield looked.source, written(looked)
+        listeners += _listeners(host, domain, leave, scope, options)
+    for seen in _proven(listeners, leave, options, settings):
+        yield seen.source, written(seen)
     yield from _names_and_tls(domain, hosts, resolver, options)
     if resolver and names is not None:
         yield bypass_source(domain), written(_bypass(domain, hosts, resolver, options))

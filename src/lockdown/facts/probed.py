@@ -220,7 +220,7 @@ def written(seen: msgspec.Struct) -> str:
 
 def was_probed(snapshot: Snapshot) -> bool:
     """Whether anybody looked from outside at all."""
-    return any(name.startswith((SCOPE, f"{SMTP}/", f"{PORTS}/", f"{BYPASS}/")) for name in snapshot.readings)
+    return any(name.startswith("probe/") for name in snapshot.readings)
 
 
 def scope(snapshot: Snapshot) -> Scope | Unknown:
@@ -255,3 +255,42 @@ def _read(name: str, reading: Reading, kind: type[_Kind]) -> _Kind | Unknown:
         return msgspec.json.decode(reading, type=kind)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         return Unknown(f"{name} is not what a probe writes: {str(error)[:200]}")
+
+
+def reached(snapshot: Snapshot) -> tuple[tuple[str, Listener | Unknown], ...]:
+    """What is to be judged of the listeners, by place: those that talked, and why others could not be asked.
+
+    A port that is closed is no listener, unless every one is: then nobody could be asked.
+    """
+    found = [(_place(name, one), _unless_mute(one)) for name, one in listeners_seen(snapshot)]
+    told = tuple((place, one) for place, one in found if one is not None)
+    if told:
+        return told
+    allowed = scope(snapshot)
+    if isinstance(allowed, Unknown) and SCOPE in snapshot.readings:
+        return (("probe", allowed),)
+    return tuple(("probe", Unknown("no port of it answered as a mail server")) for _ in found[:1])
+
+
+def _place(name: str, seen: Listener | Unknown) -> str:
+    return name.removeprefix(f"{SMTP}/").removesuffix(".json") if isinstance(seen, Unknown) else seen.place
+
+
+def _unless_mute(seen: Listener | Unknown) -> Listener | Unknown | None:
+    if isinstance(seen, Unknown) or seen.kind in ("smtp", "lmtp"):
+        return seen
+    if seen.kind == "closed" or (seen.kind == "silent" and seen.port != 25):
+        return None
+    return Unknown(f"{seen.kind}: {seen.why}")
+
+
+def is_local(snapshot: Snapshot) -> bool:
+    """Whether the probe ran on the very machine that it looked at, which sees and may do more than a stranger."""
+    allowed = scope(snapshot)
+    return isinstance(allowed, Scope) and allowed.local
+
+
+def left_out(snapshot: Snapshot) -> str:
+    """Why the parts that need the owner's leave were not tried."""
+    allowed = scope(snapshot)
+    return allowed.why if isinstance(allowed, Scope) and not allowed.owned else ""

@@ -5,6 +5,7 @@ Fails as: nothing; `is_over` tells that the time is used up, and what is left is
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -28,13 +29,18 @@ class Pace:
         self._begun: deque[float] = deque(maxlen=per_minute or 1)
         self._per_minute = per_minute
         self._end = clock() + seconds
+        self._turns = threading.Lock()
 
     @property
     def is_over(self) -> bool:
         return self._clock() >= self._end
 
     def wait(self) -> bool:
-        """Until the next transaction may begin; False when the time is used up first."""
+        """Until the next transaction may begin; False when the time is used up first. Several threads take turns."""
+        with self._turns:
+            return self._wait()
+
+    def _wait(self) -> bool:
         if self._per_minute and len(self._begun) == self._per_minute:
             turn = self._begun[0] + _MINUTE
             if turn >= self._end:

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lockdown.checklist.attachments.audit_gateway import GATEWAY_CONTROLS, audit_gateway
+from lockdown.checklist.attachments.audit_others import audit_others
 from lockdown.checklist.attachments.audit_postfix import audit_postfix
 from lockdown.checklist.attachments.audit_probe import audit_probe
 from lockdown.checklist.attachments.controls import CONTROLS
 from lockdown.config import Settings
+from lockdown.facts.exim import Exim
 from lockdown.facts.gateway import gateway
 from lockdown.facts.mail_server import NoMailServer, mail_server
+from lockdown.facts.opensmtpd import OpenSmtpd
 from lockdown.facts.postfix import Postfix, services_alone
 from lockdown.model.finding import Evidence, Finding, State
 from lockdown.model.snapshot import Snapshot
@@ -36,6 +39,8 @@ def audit(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
             yield from _not_told(State.UNKNOWN, f"{why}.")
         case NoMailServer(says, evidence):
             yield from _not_told(State.NOT_APPLICABLE, f"{says}.", evidence)
+        case (Exim() | OpenSmtpd()) as server:
+            yield from audit_others(server, policy, POSTFIX_CONTROLS)
         case Postfix() as server:
             yield from audit_postfix(snapshot, server, own, policy)
     yield from audit_probe(snapshot, policy)

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lockdown.checklist.relaying.audit_exim import audit_exim
 from lockdown.checklist.relaying.audit_gateway import GATEWAY_CONTROLS, audit_gateway
+from lockdown.checklist.relaying.audit_opensmtpd import audit_opensmtpd
 from lockdown.checklist.relaying.audit_postfix import audit_postfix
 from lockdown.checklist.relaying.audit_probe import audit_probe
 from lockdown.checklist.relaying.controls import CONTROLS
 from lockdown.config import Settings
+from lockdown.facts.exim import Exim
 from lockdown.facts.gateway import Gateway, gateway
 from lockdown.facts.mail_server import NoMailServer, mail_server
+from lockdown.facts.opensmtpd import OpenSmtpd
 from lockdown.facts.postfix import Postfix, services_alone
 from lockdown.facts.upstream import Upstream, upstreams_of
 from lockdown.model.finding import Evidence, Finding, State
@@ -41,6 +45,10 @@ def audit(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
             yield from _not_told(State.UNKNOWN, f"{why}.")
         case NoMailServer(says, evidence):
             yield from _not_told(State.NOT_APPLICABLE, f"{says}.", evidence)
+        case Exim() as server:
+            yield from audit_exim(server, behind, policy, POSTFIX_CONTROLS)
+        case OpenSmtpd() as server:
+            yield from audit_opensmtpd(server, POSTFIX_CONTROLS)
         case Postfix() as server:
             yield from audit_postfix(snapshot, server, behind, policy)
     yield from audit_probe(snapshot, policy)
