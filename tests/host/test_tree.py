@@ -79,6 +79,8 @@ def test_a_link_of_an_image_never_leads_out_of_it(tmp_path: Path) -> None:
     found = tree(root)
     assert read(found, "/etc/postfix/main.cf") == "in\n"
     assert isinstance(read(found, "/etc/postfix/master.cf"), Unknown)
+    listed = found.ask({"f": Files(("/etc/postfix/*.cf",))})
+    assert "f/etc/postfix/master.cf" not in listed
 
 
 def test_a_folder_in_which_nothing_is_known_is_refused_in_words(tmp_path: Path) -> None:

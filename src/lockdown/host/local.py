@@ -129,6 +129,7 @@ def _tail(path: Path, most: int) -> Reading:
 def files_readings(name: str, asked: Files, root: Path) -> dict[str, Reading]:
     """The list of files, and each of them."""
     found, denied = matching(asked.patterns, root)
+    found = [path for path in found if _stays_in(path, root)]
     if denied:
         return {name: Unknown(f"{shown(denied, root)}: Permission denied")}
     if not found:
@@ -144,6 +145,11 @@ def files_readings(name: str, asked: Files, root: Path) -> dict[str, Reading]:
         if not file.is_dir()
     }
     return {name: "".join(f"{path}\n" for path in paths), **readings}
+
+
+def _stays_in(path: Path, root: Path) -> bool:
+    """A link of an image that leads to the machine it lies on is no file of the image."""
+    return root == Path("/") or path.resolve().is_relative_to(root.resolve())
 
 
 def shown(path: Path, root: Path) -> str:
@@ -182,7 +188,7 @@ def listing(asked: Listing, root: Path) -> Reading:
     if denied:
         return Unknown(f"{shown(denied, root)}: Permission denied")
     lines: list[str] = []
-    for path in found:
+    for path in (path for path in found if _stays_in(path.parent, root)):
         for line in _listed(path, asked.depth, root):
             if isinstance(line, Unknown):
                 return line

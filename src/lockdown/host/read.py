@@ -18,7 +18,7 @@ import psutil
 from lockdown import __version__
 from lockdown.config import Loaded
 from lockdown.facts import gateway, interfaces, listeners
-from lockdown.host import accounts, backups, packages, postfix, queue, scanners
+from lockdown.host import accounts, backups, dovecot, exim, opensmtpd, packages, postfix, queue, scanners
 from lockdown.host.asked import Asked, Native, Script, Sources
 from lockdown.host.local import PLACES, read_here
 from lockdown.model.snapshot import Reading, Snapshot
@@ -30,11 +30,17 @@ FIRST: tuple[Callable[[], Sources], ...] = (
     packages.sources,
     backups.sources,
     queue.sources,
+    exim.sources,
+    opensmtpd.sources,
+    dovecot.sources,
 )
 """What is asked at once, subject by subject."""
 NEXT: tuple[Callable[[Snapshot], Sources], ...] = (
     postfix.more,
+    dovecot.more,
     accounts.more,
+    exim.more,
+    opensmtpd.more,
 )
 """What is only known to be worth asking once the first answers are there."""
 

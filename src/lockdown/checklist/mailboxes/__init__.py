@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lockdown.checklist.mailboxes.controls import CONTROLS
 from lockdown.model.card import Card
 
 CARD = Card(
@@ -9,8 +10,8 @@ CARD = Card(
     id="mailboxes",
     title="Limit the size of user mailboxes",
     promise="No mailbox can fill the disk; a full one is refused at the door and its owner is told before.",
+    controls=CONTROLS,
     empty={
-        "audit": "Quotas and disk room are not judged yet.",
         "enforce": "Lockdown sets no quotas yet.",
         "watch": "A mailbox or disk that fills up raises no alarm yet.",
         "drill": "No test mailbox is filled to its limit yet.",
