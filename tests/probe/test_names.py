@@ -121,6 +121,11 @@ def _unsigned(name: dns.name.Name, kind: str, reply: dns.message.Message) -> dns
     return reply
 
 
+def _one_unsigned(name: dns.name.Name, kind: str, reply: dns.message.Message) -> dns.message.Message:
+    """The address alone comes without its signature."""
+    return _all_unsigned(name, kind, reply) if kind == "A" else reply
+
+
 def _all_unsigned(name: dns.name.Name, kind: str, reply: dns.message.Message) -> dns.message.Message:
     reply.answer = [one for one in reply.answer if one.rdtype != dns.rdatatype.RRSIG]
     reply.authority = []
@@ -190,6 +195,7 @@ def _cut(name: dns.name.Name, kind: str, reply: dns.message.Message) -> bytes:
     [
         (_address, "bogus: A of mx.firm.example"),
         (_unsigned, "bogus: "),
+        (_one_unsigned, "bogus: A of mx.firm.example has no signature"),
         (_denied, "bogus: nothing proves"),
         (_hidden, "bogus: nothing proves"),
         (_rewritten, "answers for names that do not exist"),

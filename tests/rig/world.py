@@ -211,10 +211,8 @@ class World:
     # ── serving ──
 
     def __enter__(self) -> World:
-        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._udp.bind(("127.0.0.1", 0))
+        self._udp, self._tcp = _one_port()
         self.port = self._udp.getsockname()[1]
-        self._tcp = socket.create_server(("127.0.0.1", self.port), backlog=64)
         for one in (self._udp, self._tcp):
             one.settimeout(0.2)
         self._threads = [threading.Thread(target=run, daemon=True) for run in (self._serve_udp, self._serve_tcp)]
@@ -269,6 +267,17 @@ class World:
                     said = self._sent(client.recv(length), 65535)
                     if said is not None:
                         client.sendall(len(said).to_bytes(2, "big") + said)
+
+
+def _one_port() -> tuple[socket.socket, socket.socket]:
+    """The same port for UDP and TCP: one that is free for the first may be taken for the second."""
+    for _ in range(50):
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        udp.bind(("127.0.0.1", 0))
+        with contextlib.suppress(OSError):
+            return udp, socket.create_server(udp.getsockname(), backlog=64)
+        udp.close()
+    raise OSError("no port is free for UDP and TCP")
 
 
 def _parent(child: str, zones: Zones) -> str:

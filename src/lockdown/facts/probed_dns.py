@@ -48,6 +48,8 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     hosts: tuple[str, ...] = ()
     """The servers that its mail goes to; none for a domain that takes no mail."""
     takes_mail: bool = True
+    unread: str = ""
+    """Why its servers are not known."""
     selectors: tuple[str, ...] = ()
     wildcard: str = ""
     """A name below the domain that nobody has made."""

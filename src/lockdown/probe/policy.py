@@ -68,19 +68,20 @@ def domain_readings(
     _ask(names, asked, _forward(asked))
     _spf(names, asked, domain)
     readings = {probed_dns.source(*question): _reading(answer) for question, answer in asked.items()}
+    seen = Domain(
+        domain=domain,
+        resolver=str(resolver),
+        hosts=tuple(host.name for host in found),
+        takes_mail=bool(found) or isinstance(hosts, Unknown),
+        unread=hosts.why if isinstance(hosts, Unknown) else "",
+        selectors=known,
+        wildcard=wildcard,
+    )
+    missing = asked[domain, "MX"]
+    # A name that is not there has nothing to be judged: everything about it is unknown, not amiss.
+    gone = isinstance(missing, Answer) and missing.status == "no-name"
     readings[f"{probed_dns.DOMAINS}/{domain}.json"] = (
-        Unknown(hosts.why)
-        if isinstance(hosts, Unknown)
-        else probed_dns.described(
-            Domain(
-                domain=domain,
-                resolver=str(resolver),
-                hosts=tuple(host.name for host in found),
-                takes_mail=bool(found),
-                selectors=known,
-                wildcard=wildcard,
-            )
-        )
+        Unknown(f"there is no domain {domain}") if gone else probed_dns.described(seen)
     )
     record = asked[f"_mta-sts.{domain}", "TXT"]
     if isinstance(record, Answer) and any(text.startswith("v=STSv1") for text in record.values):

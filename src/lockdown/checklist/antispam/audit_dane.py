@@ -20,6 +20,9 @@ def dane(snapshot: Snapshot, domain: Domain, policy: Settings) -> Iterator[Findi
     """How DANE stands for every server of a domain."""
     mx = answer(snapshot, domain.domain, "MX")
     signed = isinstance(mx, Answer) and mx.security == "secure"
+    if domain.unread:
+        says = f"The servers of the domain are not known: {domain.unread}."
+        yield SEEN_DANE.finding(State.UNKNOWN, says, target=f"domain {domain.domain}", next_command=_AGAIN)
     for host in domain.hosts:
         state, says, *where = _server(snapshot, host, policy, signed=signed)
         ask = _AGAIN if state is State.UNKNOWN else ""

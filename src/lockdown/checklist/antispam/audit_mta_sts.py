@@ -71,6 +71,8 @@ def _absent(snapshot: Snapshot, domain: Domain, policy: Settings) -> tuple[State
 def _policy(found: Policy | Unknown, domain: Domain) -> tuple[State, str]:
     if isinstance(found, Unknown):
         return State.FAIL, f"Senders cannot use the policy: {found.why}."
+    if domain.unread:
+        return State.UNKNOWN, f"Whether the policy names your servers is not known: {domain.unread}."
     left_out = [host for host in domain.hosts if not found.admits(host)]
     if left_out and found.mode != "none":
         state = State.FAIL if found.mode == "enforce" else State.WARN
