@@ -457,6 +457,7 @@ def test_the_greeting_names_no_version(banner: str, settings: str, state: State)
         ("smtpd_sender_restrictions = check_sender_access inline:{{<> = REJECT}}\n", WARN),
         ("smtpd_sender_restrictions = warn_if_reject check_sender_access inline:{{<> = REJECT}}\n", PASS),
         ("smtpd_recipient_restrictions = check_sender_access inline:{{a@b = REJECT}}\n", PASS),
+        ("smtpd_sender_restrictions = check_sender_access inline:{{<> = DUNNO}}\n", PASS),
         ("smtpd_sender_restrictions = check_sender_access mysql:/etc/postfix/x.cf\n", UNKNOWN),
         ("smtpd_client_restrictions = reject\n", N_A),
     ],
