@@ -14,8 +14,10 @@ from lockdown.checklist.antivirus.audit_engines import audit_engines
 from lockdown.checklist.antivirus.audit_gateway import audit_gateway
 from lockdown.checklist.antivirus.audit_postfix import audit_postfix
 from lockdown.config import Settings
+from lockdown.facts.exim import Exim
 from lockdown.facts.gateway import Gateway, gateway
 from lockdown.facts.mail_server import NoMailServer, mail_server
+from lockdown.facts.opensmtpd import OpenSmtpd
 from lockdown.facts.postfix import Postfix
 from lockdown.model.finding import Evidence, Finding, State
 from lockdown.model.snapshot import Snapshot
@@ -40,6 +42,10 @@ def audit(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
             yield from _not_told(State.UNKNOWN, f"{why}.")
         case NoMailServer(says, evidence):
             yield from _not_told(State.NOT_APPLICABLE, f"{says}.", evidence)
+        case Exim():
+            yield from _not_told(State.UNKNOWN, "This is not judged for Exim in this version.")
+        case OpenSmtpd():
+            yield from _not_told(State.UNKNOWN, "This is not judged for OpenSMTPD in this version.")
         case Postfix() as server:
             yield from audit_postfix(snapshot, server, own)
 
