@@ -208,7 +208,7 @@ def _dkim(snapshot: Snapshot, domain: Domain, policy: Settings) -> Iterator[Find
     if not judged:
         why = f"some could not be looked up: {unread}" if unread else "it may have another name"
         says = f"No signing key was found under {len(domain.selectors)} common names; {why}."
-        ask = "look for s= in the DKIM-Signature of a message of yours, then: lockdown probe DOMAIN --selector NAME"
+        ask = f"look for s= in the DKIM-Signature of a message of yours, then: dig TXT NAME._domainkey.{domain.domain}"
         yield SEEN_DKIM.finding(State.UNKNOWN, says, target=place, next_command=ask)
 
 
