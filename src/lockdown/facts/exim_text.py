@@ -124,8 +124,7 @@ class _Reader:
                 self.read(path, text, depth + 1)
 
     def _take(self, line: Line) -> None:
-        macro = _MACRO.match(line.text) if not self._section or line.text[0].isupper() else None
-        if macro and not self._section:
+        if macro := _MACRO.match(line.text):  # in any section, as Debian's template does
             self._macros[macro["name"]] = self._replaced(macro["value"].strip())
             self._pattern = None
             return

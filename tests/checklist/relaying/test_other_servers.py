@@ -124,6 +124,18 @@ def test_an_exim_that_only_this_machine_reaches_is_open_to_nobody() -> None:
     assert found(OPEN_TO_STRANGERS, with_exim(text)).state is PASS
 
 
+def test_a_macro_may_be_defined_between_access_lists() -> None:
+    text = EXIM.replace("acl_check_rcpt:", "DOTS = ^[.]\nacl_check_rcpt:").replace("0.1 : ::::1", "0.1 : 0.0.0.0/0")
+    assert found(OPEN_TO_STRANGERS, with_exim(text)).state is FAIL
+
+
+def test_hosts_that_an_asked_list_names_are_not_trusted() -> None:
+    text = EXIM.replace("deny condition", "deny !acl = x\n       condition").replace(
+        "begin authenticators", "x:\n  accept hosts = ${if exists{/a}{/a}{}}\nbegin authenticators"
+    )
+    assert found(MYNETWORKS, with_exim(text)).state is PASS
+
+
 def test_evidence_is_the_line_that_accepts() -> None:
     finding = found(OPEN_TO_STRANGERS, with_exim(EXIM.replace("127.0.0.1 : ::::1", "*")))
     assert (finding.evidence[0].source, finding.evidence[0].line) == ("/etc/exim4/exim4.conf", 11)

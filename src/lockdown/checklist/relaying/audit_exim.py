@@ -76,7 +76,8 @@ def _open(server: Exim) -> Finding:
 
 
 def _trusting(server: Exim, name: str) -> Iterator[Statement]:
-    for statement in all_statements(server.acls, server.value("acl_smtp_rcpt")):
+    # Lists that this one asks (`acl =`) only answer a question; they let nobody in.
+    for statement in server.acls.get(server.value("acl_smtp_rcpt"), ()):
         if statement.verb == "accept" and statement.values(name):
             yield statement
 
