@@ -335,6 +335,15 @@ class Relaying(Section, frozen=True):
     ] = False
 
 
+class Services(Section, frozen=True):
+    """Item 6: what may listen to strangers."""
+
+    declared: Annotated[
+        tuple[str, ...],
+        why('Ports that are wanted beside those of mail and ssh, each with its reason: "tcp/443 webmail".'),
+    ] = ()
+
+
 class Monitoring(Section, frozen=True):
     """Item 9: who talks to us, and how much."""
 
@@ -391,6 +400,7 @@ class Settings(Section, frozen=True):
     antispam: Antispam = Antispam()
     attachments: Attachments = Attachments()
     relaying: Relaying = Relaying()
+    services: Services = Services()
     monitoring: Monitoring = Monitoring()
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lockdown.cli.options import common_options
+from lockdown.cli.options import common_options, printable
 from lockdown.model.errors import OperatorError
 from lockdown.model.finding import State
 
@@ -40,6 +40,7 @@ class Asked:
     profile: str
     role: str
     probe: str
+    resolver: str
     diff: bool
 
 
@@ -65,6 +66,7 @@ class Asked:
 @click.option("--profile", type=click.Choice(["starter", "business", "strict"]), help="How much is demanded.")
 @click.option("--role", type=click.Choice(["gateway", "mx", "backend", "all-in-one"]), help="What the machine is for.")
 @click.option("--probe", default="", metavar="HOST", help="Look at this host or domain from outside as well.")
+@click.option("--resolver", default="", metavar="HOST:PORT", help="Whom --probe asks for names [of the settings].")
 @click.option("--format", "form", type=click.Choice(FORMS), default="text", show_default=True)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the report there."
@@ -81,7 +83,7 @@ class Asked:
 @common_options
 def command(
     target: str, folder: str | None, postfix_config: Path | None, items: tuple[str, ...], profile: str | None,
-    role: str | None, probe: str, form: str, output: Path | None, fail_on: str, diff: bool, show_all: bool,
+    role: str | None, probe: str, resolver: str, form: str, output: Path | None, fail_on: str, diff: bool, show_all: bool,
     config: Path | None, as_json: bool,
 ) -> int:  # fmt: skip
     """How a machine stands against the checklist. Reads only; changes nothing.
@@ -93,7 +95,9 @@ def command(
     if (target or folder) and postfix_config:
         raise click.UsageError("--postfix-config is for this machine: another target brings its own Postfix.")
     _check_items(items)
-    asked = Asked(target or folder or "", postfix_config, items, config, profile or "", role or "", probe, diff)
+    asked = Asked(
+        target or folder or "", postfix_config, items, config, profile or "", role or "", probe, resolver, diff
+    )
     report, changed = _report(asked)
     form = "json" if as_json else form
     code = _code(report, form, State(fail_on), items)
@@ -207,11 +211,10 @@ def _probed(snapshot: Snapshot, asked: Asked, policy: Settings) -> Snapshot:
     """With what is seen from outside."""
     if not asked.probe:
         return snapshot
-    from dataclasses import replace
+    from lockdown.engine.probing import Options, probe_readings, with_probe
 
-    from lockdown.engine.probing import probe_readings
-
-    return replace(snapshot, readings={**snapshot.readings, **probe_readings(asked.probe, policy)})
+    options = Options(resolver=asked.resolver, tell=lambda line: click.echo(f"looking at {printable(line)}", err=True))
+    return with_probe(snapshot, probe_readings(asked.probe, options, policy))
 
 
 def _audit(

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.option("--domain", default="", metavar="DOMAIN", help="Whose mail the server takes [the domain of its name].")
 @click.option("--name", default="", metavar="EHLO", help="What to call ourselves [our address].")
 @click.option(
-    "--resolver", default="", metavar="HOST:PORT", help="Whom to ask for names; without one HOST is an address."
+    "--resolver", default="", metavar="HOST:PORT", help="Whom to ask for names [antispam.resolvers of the settings]."
 )
 @click.option("--canary", default="", metavar="ADDRESS", help="A mailbox of yours elsewhere, for what is relayed.")
 @click.option("--canary-maildir", "mailbox", default="", metavar="DIR", help="Where that mailbox lies.")

@@ -1,6 +1,6 @@
 """Look at a mail server, or at all that take a domain's mail, from outside; what was seen becomes readings.
 
-Names are asked of the resolver that was named, never of the system's: without one a target is an address. What needs
+Names are asked of the resolver that was named, else of that of the settings (`antispam.resolvers`). What needs
 the owner's leave is left out where that is not proved, and the scope says so.
 Fails as: readings that are Unknown, or a `Listener` that says why it could not be looked at; `OperatorError` for a
 target that is none. Each answer has its deadline, the whole its end.
@@ -107,7 +107,7 @@ def probe_readings(target: str, options: Options, settings: Settings) -> dict[st
 
 
 def _readings(target: str, options: Options, settings: Settings) -> Iterator[tuple[str, Reading]]:
-    resolver = _resolver(options.resolver)
+    resolver = _resolver(options.resolver or _of_settings(target, settings))
     names = Names(resolver, _SECONDS_OF_NAMES) if resolver else None
     found = _hosts(target, names, resolver)
     if isinstance(found, Unknown):
@@ -135,6 +135,24 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _of_settings(target: str, settings: Settings) -> str:
+    """For a name, the resolver of the settings; an address is looked at without asking anyone."""
+    if _is_address(target) or target == "localhost":
+        return ""
+    chosen = settings.antispam.resolvers
+    if chosen != "system":
+        return next(iter(chosen), "")
+    found = re.search(r"(?m)^\s*nameserver\s+([0-9A-Fa-f.:]+)", _system_resolvers())
+    return found[1] if found else ""
+
+
+def _system_resolvers() -> str:
+    try:
+        return Path("/etc/resolv.conf").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _resolver(text: str) -> Resolver | None:

@@ -60,7 +60,9 @@ def certificate(snapshot: Snapshot, path: str) -> Certificate | Unknown:
     """One of them."""
     reading = snapshot.reading(f"{FOLDER}{path}")
     if isinstance(reading, Unknown):
-        return Unknown(f"{path}: {reading.why}")
+        # OpenSSL's words for a file that is missing or shut are long and say little.
+        shut = "openssl could not read it" if "STORE routines" in reading.why else reading.why
+        return Unknown(f"{path}: {shut}")
     if gone := absent(reading):
         return Unknown(gone)
     end = re.search(r"notAfter=(\w{3} +\d+ \d\d:\d\d:\d\d \d{4}) GMT", reading)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lockdown.checklist.dmz.controls import CONTROLS
 from lockdown.model.card import Card
 
 CARD = Card(
@@ -9,8 +10,8 @@ CARD = Card(
     id="dmz",
     title="Deploy the mail server in the DMZ",
     promise="Firewall rules shield the server from the world, and your users from the server should it be taken over.",
+    controls=CONTROLS,
     empty={
-        "audit": "Your firewall rules are not judged yet.",
         "enforce": "Lockdown writes no firewall rules yet.",
         "watch": "A port that opens unexpectedly raises no alarm yet.",
         "drill": "Ports are not tried from outside yet.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lockdown.checklist.services.controls import CONTROLS
 from lockdown.model.card import Card
 
 CARD = Card(
@@ -9,8 +10,8 @@ CARD = Card(
     id="services",
     title="Disable all unnecessary services",
     promise="Only what the mail server needs is listening; everything else is closed before it is exploited.",
+    controls=CONTROLS,
     empty={
-        "audit": "What listens on this machine is recorded in snapshots, but not judged yet.",
         "enforce": "Lockdown turns no services off yet.",
         "watch": "A new listener raises no alarm yet.",
         "drill": "No service is tried from outside yet.",

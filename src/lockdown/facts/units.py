@@ -1,0 +1,36 @@
+"""systemd: what starts by itself, and how well each mail unit is shut in.
+
+Fails as: Absent where systemd does not run, Unknown with the reason of the reading.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from lockdown.facts.scanner_files import Absent
+from lockdown.model.snapshot import Snapshot, absent
+from lockdown.model.unknown import Unknown
+
+ENABLED, SCORES = "host/units", "host/unit-scores"
+
+
+def enabled_units(snapshot: Snapshot) -> frozenset[str] | Absent | Unknown:
+    """Services, sockets and timers that start by themselves."""
+    reading = snapshot.reading(ENABLED)
+    if isinstance(reading, Unknown):
+        return reading
+    if gone := absent(reading):
+        return Absent(gone)
+    return frozenset(words[0] for line in reading.splitlines() if (words := line.split()))
+
+
+def unit_scores(snapshot: Snapshot) -> Mapping[str, float] | Absent | Unknown:
+    """The exposure of each mail unit that runs, 0 (shut in) to 10 (may do everything): systemd-analyze security."""
+    reading = snapshot.reading(SCORES)
+    if isinstance(reading, Unknown):
+        return reading
+    if gone := absent(reading):
+        return Absent(gone)
+    found = re.findall(r"exposure level for (\S+?)(?:\.service)?: (\d{1,2}(?:\.\d)?)", reading)
+    return {unit: float(score) for unit, score in found}
