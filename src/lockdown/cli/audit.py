@@ -83,8 +83,8 @@ class Asked:
 @common_options
 def command(
     target: str, folder: str | None, postfix_config: Path | None, items: tuple[str, ...], profile: str | None,
-    role: str | None, probe: str, resolver: str, form: str, output: Path | None, fail_on: str, diff: bool, show_all: bool,
-    config: Path | None, as_json: bool,
+    role: str | None, probe: str, resolver: str, form: str, output: Path | None, fail_on: str, diff: bool,
+    show_all: bool, config: Path | None, as_json: bool,
 ) -> int:  # fmt: skip
     """How a machine stands against the checklist. Reads only; changes nothing.
 
@@ -101,7 +101,7 @@ def command(
     report, changed = _report(asked)
     form = "json" if as_json else form
     code = _code(report, form, State(fail_on), items)
-    text = _formed(report, form, code, State(fail_on), changed, show_all=show_all, to_file=bool(output))
+    text = formed(report, form, code, State(fail_on), changed, show_all=show_all, to_file=bool(output))
     if output:
         _write(output, text)
         click.echo(f"report written to {output}", err=True)
@@ -132,7 +132,7 @@ def _code(report: Report, form: str, fail_on: State, items: Sequence[str]) -> in
     return nagios_code(report) if form == "nagios" else report.exit_code(fail_on, items)
 
 
-def _formed(
+def formed(
     report: Report, form: str, code: int, fail_on: State, changed: Sequence[Change] | None, *, show_all: bool,
     to_file: bool,
 ) -> str:  # fmt: skip

@@ -207,7 +207,7 @@ def _names(same: Sequence[Finding]) -> str:
     targets: dict[str, list[str]] = {}
     for finding in same:
         targets.setdefault(finding.control, []).append(finding.target)
-    if len(targets) > 3:
+    if len(targets) > 7:
         items = sorted({control.partition(".")[0] for control in targets})
         return f"{len(targets)} controls of {' and '.join(items)}"
     if len(targets) > 1:

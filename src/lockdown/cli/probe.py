@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lockdown.cli.audit import FORMS, formed
 from lockdown.cli.options import common_options, printable
 from lockdown.model.finding import State
 
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 @click.option(
     "--wait", type=click.FloatRange(1, 300), default=30.0, show_default=True, help="Most seconds for an answer."
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(FORMS), default="text", show_default=True)
 @click.option("--save", type=click.Path(path_type=Path), metavar="FOLDER", help="Keep what was seen as a snapshot.")
 @click.option("--fail-on", type=click.Choice(["warn", "fail"]), default="fail", show_default=True)
 @click.option("--all", "show_all", is_flag=True, help="Show what holds as well.")
@@ -79,22 +80,27 @@ def command(
     snapshot = probe_snapshot(target, options, settings, datetime.now(UTC))
     if save:
         write_snapshot(snapshot, save)
-    return _report(snapshot, settings, as_json=as_json or form == "json", fail_on=fail_on, show_all=show_all)
+    return _report(snapshot, settings, form="json" if as_json else form, fail_on=fail_on, show_all=show_all)
 
 
-def _report(snapshot: Snapshot, settings: Settings, *, as_json: bool, fail_on: str, show_all: bool) -> int:
+def _report(snapshot: Snapshot, settings: Settings, *, form: str, fail_on: str, show_all: bool) -> int:
     from lockdown.cli.audit_text import render
     from lockdown.cli.forms.fields import as_json as document
+    from lockdown.cli.forms.nagios import nagios_code
     from lockdown.engine.probe_report import probe_report, scope_in_words
 
     report = probe_report(snapshot, settings)
     # An empty report is no good news: the target could not be looked at at all.
     code = report.exit_code(State(fail_on)) if report.findings else 3
     words = scope_in_words(snapshot)
-    if as_json:
+    if form == "json":
         fields = {**json.loads(document(report, code)), "schema": "lockdown.probe/1", "scope": list(words)}
         click.echo(json.dumps(fields, ensure_ascii=False, indent=2))
         return code
+    if form != "text":
+        text = formed(report, form, code, State(fail_on), None, show_all=show_all, to_file=False)
+        click.echo(text, nl=False)
+        return nagios_code(report) if form == "nagios" and report.findings else code
     click.echo(render(report, show_all=show_all), nl=False)
     for line in words:
         click.echo(printable(line))

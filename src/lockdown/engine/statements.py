@@ -82,13 +82,12 @@ def by_word(control: Control, attested: Iterable[Statement], now: datetime) -> F
         last = current.until - timedelta(days=1)
         says = f"On the word of {current.owner}, until {last:%Y-%m-%d}: {current.reason}."
         return control.finding(State.PASS, says.replace("..", "."))
-    ask = f'write audit.attested = ["{control.id} by YOUR NAME until YYYY-MM-DD: WHAT YOU SAW"] in lockdown.toml'
+    ask = 'write audit.attested = ["CONTROL by YOUR NAME until YYYY-MM-DD: WHAT YOU SAW"] in lockdown.toml'
     if said:
         last = said[-1].until - timedelta(days=1)
         says = f"The word of {said[-1].owner} held until {last:%Y-%m-%d}; nobody has renewed it."
         return control.finding(State.UNKNOWN, says, next_command=ask)
-    says = f"Only a person can say this, and nobody has: {control.title[0].lower()}{control.title[1:]}."
-    return control.finding(State.UNKNOWN, says, next_command=ask)
+    return control.finding(State.UNKNOWN, "Only a person can say this, and nobody has yet.", next_command=ask)
 
 
 def expired(finding: Finding, waivers: Iterable[Statement], now: datetime) -> Finding:
