@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from lockdown.facts.scanner_files import Absent
-from lockdown.model.finding import Evidence
+from lockdown.model.finding import Evidence, Finding, State
 from lockdown.model.snapshot import Reading, Snapshot, absent
 from lockdown.model.unknown import Unknown
 
@@ -71,6 +71,21 @@ class Dovecot:
     def has_section(self, pattern: str) -> bool:
         """Whether a section of such a head is there: `service quota-status`."""
         return any(re.match(rf"{pattern}\b", head) for path in self.sections for head in path)
+
+
+def as_far_as_read(found: Dovecot, finding: Finding) -> Finding:
+    """Where an included file was not given, only what stands in a line that was read is known to be bad; nothing good.
+
+    The file that is missing may set what is not written here, and may set again what is.
+    """
+    is_written = bool(finding.evidence) and all(one.line is not None for one in finding.evidence)
+    if not found.unread or finding.state not in (State.PASS, State.WARN, State.FAIL):
+        return finding
+    if is_written and finding.state is not State.PASS:
+        return finding
+    says = f"{found.unread[0]} is included and was not given; without it: {finding.says}"
+    ask = "lockdown audit FOLDER     (all of /etc/dovecot)"
+    return replace(finding, state=State.UNKNOWN, says=says, next_command=ask)
 
 
 def dovecot(snapshot: Snapshot) -> Dovecot | Absent | Unknown:

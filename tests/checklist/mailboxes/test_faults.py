@@ -72,6 +72,15 @@ def test_limits_of_a_database_are_unknown_not_absent() -> None:
     assert next(one for one in found if one.control == "mailboxes.quota-is-finite").state is State.UNKNOWN
 
 
+def test_a_file_that_is_included_and_was_not_given_leaves_nothing_good() -> None:
+    conf = "!include conf.d/*.conf\nssl = no\n"
+    found = findings(snapshot(MAIN, dict(readings(Fault("", "", State.PASS, conf)))))
+    states = {(one.control, one.target): one.state for one in found}
+    assert states["dmz.mailbox-passwords-need-tls", "dovecot"] in (State.FAIL, State.UNKNOWN)
+    assert states["mailboxes.quota-is-on", "dovecot"] is State.UNKNOWN
+    assert not any(one.target == "dovecot" and one.state is State.PASS for one in found)
+
+
 @pytest.mark.parametrize(
     ("value", "old"),
     [

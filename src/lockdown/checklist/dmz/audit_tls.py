@@ -16,7 +16,7 @@ from lockdown.checklist.dmz.server_tls_controls import (
 )
 from lockdown.config import Settings
 from lockdown.facts.certificates import Certificate, certificate, of_dovecot, of_postfix
-from lockdown.facts.dovecot import Dovecot, dovecot
+from lockdown.facts.dovecot import Dovecot, as_far_as_read, dovecot
 from lockdown.facts.postfix import Absent as NoPostfix
 from lockdown.facts.postfix import Postfix, Service, postfix
 from lockdown.facts.scanner_files import Absent
@@ -63,8 +63,8 @@ def audit_tls(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
                 target="dovecot",
             )
         case Dovecot():
-            yield _mailboxes(mailboxes)
-            yield _dovecot_versions(mailboxes)
+            yield as_far_as_read(mailboxes, _mailboxes(mailboxes))
+            yield as_far_as_read(mailboxes, _dovecot_versions(mailboxes))
     yield from _certificates(snapshot, server, mailboxes)
 
 

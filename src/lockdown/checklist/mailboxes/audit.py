@@ -12,7 +12,7 @@ from lockdown.checklist.mailboxes.audit_disks import audit_disks
 from lockdown.checklist.mailboxes.controls import HARD_LIMIT, QUOTA_FINITE, QUOTA_ON, REFUSED_EARLY, WARNED
 from lockdown.checklist.mailboxes.quota import Quota, quota
 from lockdown.config import Settings
-from lockdown.facts.dovecot import Dovecot, dovecot
+from lockdown.facts.dovecot import Dovecot, as_far_as_read, dovecot
 from lockdown.facts.mail_server import NoMailServer, mail_server
 from lockdown.facts.postfix import Postfix, postfix
 from lockdown.facts.postfix_restrictions import LISTS, flat_elements
@@ -38,7 +38,7 @@ def audit(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
         case Absent(why):
             yield from _without_dovecot(snapshot, server, Evidence("dovecot", why))
         case Dovecot() as found:
-            yield from _of_dovecot(found, server)
+            yield from (as_far_as_read(found, one) for one in _of_dovecot(found, server))
     yield from audit_disks(snapshot, policy)
 
 
