@@ -14,6 +14,7 @@ ONE_ROOT = Control(
     fix="usermod -u NUMBER NAME     (or userdel NAME)",
     evidence="/etc/passwd",
     side_effects="files of that account must change their owner",
+    maps=("CIS Debian Linux 12 (draft) 5.4.2.1",),
 )
 FEW = Control(
     id="admins.few",
@@ -24,6 +25,7 @@ FEW = Control(
     evidence="/etc/sudoers with what it includes, and the groups that lead to root (sudo, wheel, docker, lxd, disk …)",
     side_effects="who is taken out can no longer administer",
     undo="gpasswd -a NAME sudo",
+    maps=("DISA STIG V-18877",),
 )
 BY_NAME = Control(
     id="admins.by-name",
@@ -42,6 +44,7 @@ NO_EMPTY = Control(
     evidence="the kind of each password in /etc/shadow (never its hash)",
     undo="passwd -u NAME",
     waivable=False,
+    maps=("CIS Debian Linux 12 (draft) 7.2.2",),
 )
 STRONG_HASHES = Control(
     id="admins.strong-hashes",
@@ -50,6 +53,7 @@ STRONG_HASHES = Control(
     why="Old kinds of hashes are guessed in minutes once the file is copied.",
     fix="set ENCRYPT_METHOD YESCRYPT in /etc/login.defs, then have each one changed: passwd NAME",
     evidence="the kind of each password in /etc/shadow (never its hash)",
+    maps=("CIS Debian Linux 12 (draft) 5.4.1.4",),
 )
 LENGTH = Control(
     id="admins.password-length",
@@ -59,6 +63,7 @@ LENGTH = Control(
     fix="apt-get install libpam-pwquality     (and minlen = 12 in /etc/security/pwquality.conf)",
     evidence="/etc/pam.d/common-password and /etc/security/pwquality.conf",
     references=(_NIST,),
+    maps=("CIS Debian Linux 12 (draft) 5.3.3.2.2",),
 )
 NO_AGEING = Control(
     id="admins.no-forced-ageing",
@@ -77,6 +82,7 @@ SUDO_PASSWORD = Control(
     fix="visudo     (take NOPASSWD out of the line)",
     evidence="/etc/sudoers with what it includes",
     side_effects="scripts that rely on it need rules for single commands",
+    maps=("CIS Debian Linux 12 (draft) 5.2.4", "CIS Debian Linux 12 (draft) 5.2.5"),
 )
 ROOT_SSH = Control(
     id="admins.no-root-by-ssh",
@@ -86,6 +92,7 @@ ROOT_SSH = Control(
     fix="write PermitRootLogin no in /etc/ssh/sshd_config.d/10-lockdown.conf, then: sshd -t && systemctl reload ssh",
     evidence="PermitRootLogin of sshd, Match blocks included",
     side_effects="sign in under your own name first, and keep a session open while you try",
+    maps=("CIS Debian Linux 12 (draft) 5.1.20",),
 )
 PASSWORD_SSH = Control(
     id="admins.no-passwords-over-ssh",
@@ -121,6 +128,7 @@ SERVICE_SHELLS = Control(
     fix="usermod -s /usr/sbin/nologin NAME",
     evidence="/etc/passwd and the kind of password of the accounts below uid 1000",
     undo="usermod -s /bin/sh NAME",
+    maps=("CIS Debian Linux 12 (draft) 5.4.2.7",),
 )
 NO_SETUP_PAGES = Control(
     id="admins.no-open-panels",

@@ -13,6 +13,7 @@ FILTER_IN_EVERY_PATH = Control(
     "or put a filter into its smtpd_milters",
     evidence="antispam.engines; smtpd_milters, smtpd_proxy_filter and content_filter by service",
     references=("https://www.postfix.org/postconf.5.html#smtpd_milters",),
+    maps=("DISA STIG V-19546",),
 )
 GATEWAY_WEIGHS = Control(
     id="antispam.gateway-weighs",
@@ -90,6 +91,7 @@ OWN_SPF = Control(
     fix='publish one TXT record at the domain, like "v=spf1 mx -all"',
     evidence="the TXT records of site.domains, and of all that they include",
     references=("RFC 7208", "RFC 7208 4.6.4"),
+    maps=("BSI TR-03182",),
 )
 OWN_DKIM = Control(
     id="antispam.own-dkim",
@@ -99,6 +101,7 @@ OWN_DKIM = Control(
     fix="rspamadm dkim_keygen -b 2048 -s SELECTOR -d DOMAIN     (and publish what it prints)",
     evidence="the selectors in the settings of rspamd and OpenDKIM, and their TXT records",
     references=("RFC 6376 3.6.1", "RFC 8301 3.2"),
+    maps=("BSI TR-03182",),
 )
 OWN_DMARC = Control(
     id="antispam.own-dmarc",
@@ -108,6 +111,7 @@ OWN_DMARC = Control(
     fix='publish TXT at _dmarc.DOMAIN: "v=DMARC1; p=quarantine; rua=mailto:dmarc@DOMAIN", and p=reject later',
     evidence="the TXT record at _dmarc of each of site.domains, or of the domain above",
     references=("RFC 9989",),
+    maps=("BSI TR-03182",),
 )
 REVERSE_NAMES = Control(
     id="antispam.own-reverse-names",

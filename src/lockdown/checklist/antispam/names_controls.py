@@ -25,6 +25,7 @@ SEEN_SPF = Control(
     evidence="the TXT records of the domain, and of all that they include, as seen from outside",
     references=("RFC 7208",),
     black_box=True,
+    maps=("BSI TR-03182",),
 )
 SEEN_DKIM = Control(
     id="antispam.seen-dkim",
@@ -35,6 +36,7 @@ SEEN_DKIM = Control(
     evidence="the keys under the selectors that were named, and under common names",
     references=("RFC 6376 3.6.1", "RFC 8301 3.2"),
     black_box=True,
+    maps=("BSI TR-03182",),
 )
 SEEN_DMARC = Control(
     id="antispam.seen-dmarc",
@@ -45,6 +47,7 @@ SEEN_DMARC = Control(
     evidence="the TXT record at _dmarc of the domain, or of the one above",
     references=("RFC 9989",),
     black_box=True,
+    maps=("BSI TR-03182",),
 )
 SEEN_REVERSE = Control(
     id="antispam.seen-reverse-names",

@@ -16,6 +16,7 @@ SCANNER_IN_EVERY_PATH = Control(
     evidence="antivirus.engines; smtpd_milters, non_smtpd_milters, smtpd_proxy_filter, content_filter by service",
     side_effects="mail waits in the queue of its sender while no scanner answers",
     references=(f"{_POSTCONF}#smtpd_milters",),
+    maps=("DISA STIG V-19546",),
 )
 GATEWAY_SCANS = Control(
     id="antivirus.gateway-scans",

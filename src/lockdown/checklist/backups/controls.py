@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from lockdown.model.finding import Control, Severity
 
-_STIG = "DISA STIG V-18884"
-
 EXIST = Control(
     id="backups.exist",
     title="Backups are made",
@@ -14,7 +12,7 @@ EXIST = Control(
     fix="set up borgmatic or restic to another machine, and run it daily by a timer",
     evidence="settings, scripts and schedules of the usual backup programs",
     references=("https://torsion.org/borgmatic/", "https://restic.readthedocs.io/"),
-    maps=(_STIG,),
+    maps=("DISA STIG V-18883",),
 )
 SCHEDULED = Control(
     id="backups.scheduled",
@@ -23,6 +21,7 @@ SCHEDULED = Control(
     why="A backup that somebody must think of is old on the day it is needed.",
     fix="systemctl enable --now borgmatic.timer     (or a line in /etc/cron.d)",
     evidence="cron tables and timers that name a backup program",
+    maps=("DISA STIG V-18883",),
 )
 RECENT = Control(
     id="backups.recent",
@@ -55,7 +54,7 @@ OFF_HOST = Control(
     why="Fire, theft and whoever becomes root take the copy beside the original with it.",
     fix="add a repository on another machine: ssh://, sftp:, rest: or s3:",
     evidence="the repositories that the settings name",
-    maps=(_STIG,),
+    maps=("DISA STIG V-18883",),
 )
 RETENTION = Control(
     id="backups.retention",
@@ -89,6 +88,7 @@ BEYOND_REACH = Control(
     fix="append-only on the other side: borg serve --append-only, rest-server --append-only, S3 object lock, or pull",
     evidence="the word of a named person: it is decided on the other machine",
     by_word=True,
+    maps=("DISA STIG V-18882",),
 )
 KEY_ELSEWHERE = Control(
     id="backups.key-elsewhere",
@@ -107,6 +107,7 @@ RESTORED = Control(
     fix="restore one mailbox and the settings to an empty machine, and write down how long it took",
     evidence="the word of a named person",
     by_word=True,
+    maps=("DISA STIG V-18881",),
 )
 
 CONTROLS = (

@@ -17,6 +17,12 @@ DROPS_IN = Control(
     evidence="chains at the hook input of nft and iptables, for IPv4 and IPv6",
     side_effects="a rule too many locks you out: keep a session open, and have the old rules come back by themselves",
     undo="nft -f /root/rules.before     (saved with: nft list ruleset > /root/rules.before)",
+    maps=(
+        "CIS Debian Linux 12 (draft) 4.2.7",
+        "CIS Debian Linux 12 (draft) 4.3.8",
+        "CIS Debian Linux 12 (draft) 4.4.2.1",
+        "CIS Debian Linux 12 (draft) 4.4.3.1",
+    ),
 )
 DROPS_THROUGH = Control(
     id="dmz.forwarding-is-closed-by-default",
@@ -26,6 +32,7 @@ DROPS_THROUGH = Control(
     fix="sysctl -w net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0     (or a forward chain with policy drop)",
     evidence="forwarding of the kernel, and chains at the hook forward",
     side_effects="containers need forwarding: keep it, and drop what is not theirs",
+    maps=("CIS Debian Linux 12 (draft) 3.3.1",),
 )
 OUTBOUND = Control(
     id="dmz.outbound-is-limited",
@@ -58,7 +65,7 @@ LOGS_LEAVE = Control(
     why="Whoever breaks in wipes the logs first.",
     fix="write *.* @@loghost:514 into /etc/rsyslog.d/90-remote.conf, then: systemctl restart rsyslog",
     evidence="rsyslog and journal-upload",
-    maps=("NIST SP 800-45",),
+    maps=("CIS Debian Linux 12 (draft) 6.1.2.1.3", "CIS Debian Linux 12 (draft) 6.1.3.6"),
 )
 SHUT_IN = Control(
     id="dmz.units-are-shut-in",

@@ -34,6 +34,7 @@ SEEN_WAYS_IN = Control(
     side_effects="a partner who was told to write to that address directly must use the MX",
     references=("RFC 5321 5.1",),
     black_box=True,
+    maps=("DISA STIG V-19546",),
 )
 SEEN_BANNER = Control(
     id="dmz.seen-banner",

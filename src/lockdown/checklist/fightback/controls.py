@@ -22,6 +22,7 @@ LOGS_KEPT = Control(
     fix="set rotate and a longer term for mail.log in /etc/logrotate.d/rsyslog, or MaxRetentionSec in journald.conf",
     evidence="log.keep of the gateway, logrotate, journald and its folder",
     side_effects="personal data is kept longer: say so in your privacy notice",
+    maps=("DISA STIG V-18879",),
 )
 CLOCK_NAMED = Control(
     id="fightback.incidents-are-kept",

@@ -58,6 +58,7 @@ OWN_DISK = Control(
     why="When mail fills the system's own disk, nothing works any more, not even signing in.",
     fix="put the mailboxes on a file system of their own",
     evidence="where the mailboxes and / are mounted",
+    maps=("CIS Debian Linux 12 (draft) 1.1.2.4.1",),
 )
 HARD_LIMIT = Control(
     id="mailboxes.message-fits",

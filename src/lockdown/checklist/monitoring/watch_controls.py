@@ -55,6 +55,7 @@ LOGS_FRESH = Control(
     why="Without a log nothing can be seen, proved or learned afterwards.",
     fix="mkdir -p /var/log/journal && systemctl restart systemd-journald     (or apt-get install rsyslog)",
     evidence="the times of the logs and of the journal",
+    maps=("CIS Debian Linux 12 (draft) 6.1.1.1", "CIS Debian Linux 12 (draft) 6.1.2.4"),
 )
 LOGS_ROTATE = Control(
     id="monitoring.logs-rotate",
@@ -63,6 +64,7 @@ LOGS_ROTATE = Control(
     why="A log without end fills the disk, and then no mail is taken.",
     fix="apt-get install logrotate",
     evidence="the files of logrotate",
+    maps=("CIS Debian Linux 12 (draft) 6.1.3.8",),
 )
 DISK_ROOM = Control(
     id="monitoring.disk-room",
@@ -79,6 +81,7 @@ CLOCK = Control(
     why="Logs of a wrong clock prove nothing, and signatures and certificates fail by it.",
     fix="apt-get install chrony",
     evidence="timedatectl, chronyc tracking",
+    maps=("CIS Debian Linux 12 (draft) 2.3.1.1",),
 )
 GUESSING_BANNED = Control(
     id="monitoring.guessing-banned",

@@ -17,7 +17,7 @@ EXPOSED_UPDATES = Control(
     side_effects="services are restarted",
     undo="apt-get install PACKAGE=OLD-VERSION",
     references=(_DEBIAN,),
-    maps=(_NIST,),
+    maps=(_NIST, "CIS Debian Linux 12 (draft) 1.2.2.1"),
 )
 OTHER_UPDATES = Control(
     id="patches.other-updates",
@@ -29,7 +29,7 @@ OTHER_UPDATES = Control(
     side_effects="services may be restarted",
     undo="apt-get install PACKAGE=OLD-VERSION",
     references=(_DEBIAN,),
-    maps=(_NIST,),
+    maps=(_NIST, "CIS Debian Linux 12 (draft) 1.2.2.1"),
 )
 LISTS_FRESH = Control(
     id="patches.lists-are-fresh",
@@ -47,6 +47,7 @@ SECURITY_SOURCE = Control(
     fix="add the -security suite to /etc/apt/sources.list.d, then apt-get update",
     evidence="the sources of apt",
     references=(_DEBIAN,),
+    maps=("CIS Debian Linux 12 (draft) 1.2.1.2",),
 )
 RELEASE_SUPPORTED = Control(
     id="patches.release-supported",

@@ -13,6 +13,7 @@ DECLARED = Control(
     fix='stop it (systemctl disable --now UNIT), or write services.declared = ["tcp/PORT WHY"] in lockdown.toml',
     evidence="what listens beyond loopback, against the ports of mail by site.role and services.declared",
     undo="systemctl enable --now UNIT",
+    maps=("CIS Debian Linux 12 (draft) 2.1.22",),
 )
 NOTHING_OLD = Control(
     id="services.nothing-dangerous",
@@ -22,6 +23,12 @@ NOTHING_OLD = Control(
     fix="apt-get purge PACKAGE     (systemctl disable --now UNIT, when it must stay)",
     evidence="what listens beyond loopback: telnet, ftp, rsh, finger, rpcbind, snmp, nfs, samba, cups, vnc …",
     undo="apt-get install PACKAGE",
+    maps=(
+        "CIS Debian Linux 12 (draft) 2.1.2",
+        "CIS Debian Linux 12 (draft) 2.1.6",
+        "CIS Debian Linux 12 (draft) 2.1.12",
+        "CIS Debian Linux 12 (draft) 2.1.16",
+    ),
 )
 CLEAR_MAILBOXES = Control(
     id="services.no-clear-mailbox-ports",
