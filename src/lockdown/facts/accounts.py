@@ -36,6 +36,8 @@ class Account:
     home: str
     shell: str
     evidence: Evidence
+    password: str = "x"
+    """What stands in its second field: x where the shadow file has it, else the kind of a password of old."""
 
     @property
     def has_shell(self) -> bool:
@@ -115,8 +117,9 @@ def _accounts(text: str) -> Iterator[Account]:
     for number, line in enumerate(text.splitlines(), start=1):
         fields = line.split(":")
         if len(fields) == 7 and all(field.isascii() and field.isdigit() and len(field) < 12 for field in fields[2:4]):
-            name, _, uid, gid, comment, home, shell = fields
-            yield Account(name, int(uid), int(gid), comment, home, shell, Evidence("/etc/passwd", line, number))
+            name, kind, uid, gid, comment, home, shell = fields
+            place = Evidence("/etc/passwd", line, number)
+            yield Account(name, int(uid), int(gid), comment, home, shell, place, kind)
 
 
 def passwords(snapshot: Snapshot) -> Mapping[str, Password] | Unknown:

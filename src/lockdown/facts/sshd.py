@@ -41,6 +41,8 @@ class Sshd:
     """Every keyword in lower case with what is written of it, in the order in which sshd reads."""
 
     written: Mapping[str, tuple[Written, ...]]
+    unread: tuple[str, ...] = ()
+    """What is included and was not read: it may say anything."""
 
     def value(self, keyword: str) -> str:
         """What holds for everyone: the first outside of Match blocks, else the default; lower case."""
@@ -82,7 +84,15 @@ def parse_sshd(main: str, parts: list[tuple[str, str]]) -> Sshd:
     """The drop-ins stand where the main file includes them."""
     written: dict[str, list[Written]] = {}
     _read(_FILE, main, parts, written)
-    return Sshd({name: tuple(values) for name, values in written.items()})
+    texts = [main, *(text for _, text in parts)]
+    included = [
+        words
+        for text in texts
+        for line in re.findall(r"(?mi)^\s*include\s+(\S.*?)\s*$", text)
+        for words in line.split()
+    ]
+    unread = [path for path in included if not re.fullmatch(r"(?:/etc/ssh/)?sshd_config\.d/\*\.conf", path)]
+    return Sshd({name: tuple(values) for name, values in written.items()}, tuple(unread))
 
 
 def _read(path: str, text: str, parts: list[tuple[str, str]], written: dict[str, list[Written]]) -> None:

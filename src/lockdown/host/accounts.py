@@ -27,8 +27,8 @@ _KEY_TYPES = re.compile(r"(?:^|\s)((?:sk-)?(?:ssh|ecdsa)-[\w@.-]+)\s+([A-Za-z0-9
 def sources() -> Sources:
     """Each reading, and how it is taken."""
     return {
-        accounts.PASSWD: File("/etc/passwd"),
-        accounts.GROUP: File("/etc/group"),
+        accounts.PASSWD: File("/etc/passwd", reduce=second_field_shown),
+        accounts.GROUP: File("/etc/group", reduce=second_field_shown),
         accounts.SHADOW: File("/etc/shadow", reduce=shadow_kinds),
         accounts.LAST: Command(("lastlog",), seconds=3),
         sudoers.MAIN: File("/etc/sudoers"),
@@ -61,6 +61,17 @@ def more(snapshot: Snapshot) -> Sources:
     tables = re.findall(r"[^\s,]+", f"{found.value('virtual_alias_maps')} {found.value('virtual_mailbox_maps')}")
     paths = [path for table in tables if (path := facts.table_path(table))][:_MOST_TABLES]
     return {f"{catch_all.TABLES}{path}": File(path, expected=True, reduce=catch_all.only_catch_alls) for path in paths}
+
+
+def second_field_shown(text: str) -> str:
+    """passwd and group with the kind of what stands in their second field, where old systems kept hashes."""
+    lines = []
+    for line in text.splitlines():
+        name, colon, rest = line.partition(":")
+        secret, _, others = rest.partition(":")
+        kind = secret if secret in ("x", "*", "!") else password_kind(secret)
+        lines.append(f"{name}:{kind}:{others}" if colon else name[:64])
+    return "".join(f"{line}\n" for line in lines)
 
 
 def shadow_kinds(text: str) -> str:

@@ -13,7 +13,7 @@ from lockdown.checklist.admins.audit import audit as audit_admins
 from lockdown.checklist.fightback.audit import audit as audit_fightback
 from lockdown.config import Settings
 from lockdown.facts import accounts, aliases, sshd, sudoers
-from lockdown.host.accounts import keys_shown, password_kind, shadow_kinds
+from lockdown.host.accounts import keys_shown, password_kind, second_field_shown, shadow_kinds
 from lockdown.model.finding import Finding, State
 from lockdown.model.snapshot import Reading, Snapshot
 from lockdown.model.unknown import Unknown
@@ -21,6 +21,7 @@ from tests.live.faults_accounts import ED25519, FAULTS, KEYS_FILE, SUDOERS, WELL
 from tests.recordings.literal import host
 
 BAD = (State.FAIL, State.WARN)
+SHUT = "PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
 
 
 def snapshot(**changed: Reading) -> Snapshot:
@@ -108,10 +109,55 @@ def test_garbage_never_raises_and_a_hash_never_comes_through(text: str, other: s
         ("#1001 ALL=(ALL) ALL", ["#1001"]),
         ("bob ALL=(root) /bin/sh", ["bob"]),
         ("Defaults:bob !authenticate", []),
+        ("Cmnd_Alias SHELLS = /bin/bash, /bin/sh\nbob ALL=(root) NOPASSWD: SHELLS", ["bob"]),
+        ("Runas_Alias DB = postgres\nbob ALL=(DB) ALL", []),
+        ("User_Alias A = bob\nUser_Alias B = A, eve\nB ALL=(ALL) ALL", ["bob", "eve"]),
     ],
 )
 def test_who_may_become_root(line: str, who: list[str]) -> None:
     assert [rule.who for rule in sudoers.parse_sudoers([("/etc/sudoers", line)]).rules] == who
+
+
+@pytest.mark.parametrize(
+    ("line", "free"),
+    [
+        ("bob ALL=(ALL) NOPASSWD: /usr/bin/apt, PASSWD: ALL", False),
+        ("bob ALL=(ALL) NOPASSWD: /usr/bin/apt, ALL", True),
+        ("Defaults !authenticate\nbob ALL=(ALL) ALL", True),
+        ("Cmnd_Alias SHELLS = /bin/bash\nbob ALL=(root) NOPASSWD: SHELLS", True),
+    ],
+)
+def test_who_becomes_root_without_a_password(line: str, free: bool) -> None:
+    assert [rule.no_password for rule in sudoers.parse_sudoers([("/etc/sudoers", line)]).rules] == [free]
+
+
+def test_rules_by_number_and_in_other_folders_are_seen_or_said_to_be_unread() -> None:
+    by_number = snapshot(**{sudoers.MAIN: "#1000 ALL=(ALL) ALL\n"})
+    assert any("ada" in one.says for one in findings(by_number) if one.control == "admins.few")
+    elsewhere = snapshot(**{sudoers.MAIN: SUDOERS + "@includedir /opt/sudoers\n"})
+    assert {one.state for one in findings(elsewhere) if one.control == "admins.sudo-asks"} == {State.UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("text", "control", "state"),
+    [
+        ("PermitRootLogin yes\nPasswordAuthentication no\n", "admins.no-root-by-ssh", State.FAIL),
+        (SHUT + "Match User a\nPasswordAuthentication yes\n", "admins.no-passwords-over-ssh", State.WARN),
+        ("Include /opt/ssh/*\n" + SHUT, "admins.no-passwords-over-ssh", State.UNKNOWN),
+    ],
+)  # fmt: skip
+def test_sshd_is_never_called_shut_for_what_was_passed_over(text: str, control: str, state: State) -> None:
+    assert [one.state for one in findings(snapshot(**{sshd.MAIN: text})) if one.control == control] == [state]
+
+
+def test_a_hash_in_passwd_itself_is_named_and_never_kept() -> None:
+    reduced = second_field_shown(
+        "root:x:0:0::/root:/bin/sh\nold:$1$ab$0123456789abcdefghijkl:1:1::/:/bin/sh\nopen::2:2::/:/bin/sh\n"
+    )
+    assert "$1$" not in reduced
+    found = {one.control: one.state for one in findings(snapshot(**{accounts.PASSWD: reduced}))}
+    assert found["admins.no-empty-password"] is State.FAIL
+    assert found["admins.strong-hashes"] is State.FAIL
 
 
 def test_a_part_of_sudoers_that_was_not_read_is_never_few_enough() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from lockdown.checklist.admins.controls import KEYS, PASSWORD_SSH, ROOT_SSH
 from lockdown.config import Settings
@@ -17,6 +18,7 @@ LEAST_RSA = 3072
 """NIST SP 800-57 part 1: 112 bits of strength (RSA 2048) end with 2030."""
 _BROKEN = ("ssh-dss", "damaged")
 _ROOT = "sudo lockdown audit --item admins"
+_PASSWORDS = ("passwordauthentication", "kbdinteractiveauthentication")
 _ROOT_OK = ("no", "forced-commands-only")
 
 
@@ -31,14 +33,22 @@ def audit_sshd(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
             for control in (ROOT_SSH, PASSWORD_SSH):
                 yield control.finding(State.NOT_APPLICABLE, "There is no sshd.", Evidence("/etc/ssh/sshd_config", why))
         case Sshd() as found:
-            yield _root(found, policy)
-            yield _passwords(found, policy)
+            yield _as_far_as_read(found, _root(found, policy))
+            yield _as_far_as_read(found, _passwords(found, policy))
+
+
+def _as_far_as_read(found: Sshd, finding: Finding) -> Finding:
+    """What is included and was not read may let in whom the rest keeps out."""
+    if not found.unread or finding.state is not State.PASS:
+        return finding
+    says = f"sshd includes {found.unread[0]}, which was not read."
+    return replace(finding, state=State.UNKNOWN, says=says, next_command="sudo sshd -T")
 
 
 def _root(found: Sshd, policy: Settings) -> Finding:
     value, evidence = found.value("permitrootlogin"), found.evidence("permitrootlogin")
     excepted = [one for one in found.in_match("permitrootlogin") if one.value.lower() == "yes"]
-    takes_passwords = found.value("passwordauthentication") == "yes"
+    takes_passwords = "yes" in (found.value(_PASSWORDS[0]), found.value(_PASSWORDS[1]))
     if value == "yes" and takes_passwords:
         return ROOT_SSH.finding(State.FAIL, "root signs in over ssh with a password.", evidence)
     if excepted:
@@ -51,9 +61,13 @@ def _root(found: Sshd, policy: Settings) -> Finding:
 
 
 def _passwords(found: Sshd, policy: Settings) -> Finding:
-    names = ("passwordauthentication", "kbdinteractiveauthentication")
+    names = _PASSWORDS
     if found.value("permitemptypasswords") == "yes":
         return PASSWORD_SSH.finding(State.FAIL, "ssh takes empty passwords.", found.evidence("permitemptypasswords"))
+    excepted = [one for name in names for one in found.in_match(name) if one.value.lower() == "yes"]
+    if excepted and "yes" not in (found.value(name) for name in names):
+        says = f"ssh takes passwords where: {excepted[0].match}."
+        return PASSWORD_SSH.finding(State.WARN, says, excepted[0].evidence)
     open_ones = [name for name in names if found.value(name) == "yes"]
     evidence = [found.evidence(name) for name in names]
     if names[0] in open_ones and policy.site.profile != "starter":

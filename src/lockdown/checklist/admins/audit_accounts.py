@@ -96,7 +96,8 @@ def _admins(snapshot: Snapshot, policy: Settings, found: Accounts, rules: Sudo |
 
 def _who(found: Accounts, rules: tuple[Rule, ...]) -> Iterator[tuple[str, Evidence]]:
     """A name and how it becomes root: a rule, a group of a rule, or a group that leads to root by itself."""
-    by_rule = {rule.who: rule.evidence for rule in rules}
+    numbers = {f"#{one.uid}": one.name for one in found.accounts}
+    by_rule = {numbers.get(rule.who, rule.who): rule.evidence for rule in rules}
     people = [one for one in found.accounts if one.uid != 0 and one.has_shell]
     for one in people:
         if one.name in by_rule:
@@ -209,10 +210,20 @@ def audit_passwords(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
             (NO_EMPTY, STRONG_HASHES, NO_AGEING), f"The kinds of passwords could not be read: {kept.why}."
         )
     else:
+        kept = {**kept, **_of_old(snapshot)}
         yield _no_empty(kept)
         yield _strong(kept)
         yield _ageing(kept, policy)
     yield _length(snapshot, policy)
+
+
+def _of_old(snapshot: Snapshot) -> dict[str, Password]:
+    """Passwords that stand in /etc/passwd itself, which everyone can read."""
+    found = accounts(snapshot)
+    if isinstance(found, Unknown):
+        return {}
+    kinds = {one.name: one for one in found.accounts if one.password not in ("x", "*", "!", "none")}
+    return {name: Password(one.password, None, one.evidence) for name, one in kinds.items()}
 
 
 def _no_empty(kept: Mapping[str, Password]) -> Finding:
