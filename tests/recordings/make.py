@@ -27,6 +27,7 @@ from lockdown.model.snapshot import Reading, Snapshot
 from lockdown.model.unknown import Unknown
 from tests.recordings import scanners
 from tests.recordings.scanners import CAREFUL, CLAMD_PACKAGED, FRESHCLAM_PACKAGED, OF_SCANNERS, SOCKET
+from tests.recordings.whole import OF_THE_REST, attested, the_rest
 
 HOSTS = Path(__file__).parent / "hosts"
 TAKEN_AT = datetime(2026, 1, 15, 3, 0, tzinfo=UTC)
@@ -46,6 +47,7 @@ mailbox_size_limit = 0
 smtpd_client_message_rate_limit = 100
 smtpd_milters = inet:127.0.0.1:11332
 non_smtpd_milters = $smtpd_milters
+smtpd_forbid_bare_newline = normalize
 """
 MASTER_CF = """\
 smtp      inet  n       -       y       -       -       smtpd
@@ -66,7 +68,10 @@ SETTINGS = f"""\
 [site]
 domains = ["example.com"]
 recipients = ["info@example.com"]
-[antispam]
+[services]
+declared = ["tcp/587 users send their mail"]
+[audit]
+{attested()}[antispam]
 resolvers = {NOBODY_THERE}
 [gateway]
 listen = ["127.0.0.1:2525"]
@@ -343,7 +348,9 @@ def _of_no_machine(snapshot: Snapshot, etc: Path, host: Host) -> Snapshot:
         readings[name.replace(str(etc), "/etc/postfix")] = _moved(reading, etc)
     for name in [name for name in readings if name.startswith(OF_SCANNERS)]:
         del readings[name]
-    readings |= {**CAREFUL, **host.scanners}
+    for name in [name for name in readings if name.startswith(OF_THE_REST)]:
+        del readings[name]
+    readings |= {**CAREFUL, **host.scanners, **the_rest(denied=host.as_nobody)}
     if isinstance(told := readings[gateway.SOURCE], str):
         readings[gateway.SOURCE] = told.replace(json.dumps(NOBODY_THERE)[1:-1], json.dumps(host.resolvers)[1:-1])
     if not host.settings_known:

@@ -80,19 +80,37 @@ def test_every_bad_finding_says_what_to_type(name: str) -> None:
         assert finding.next_command or finding.state not in (State.FAIL, State.WARN), finding
 
 
+PLANTED_BY_LITERALS = (
+    "attachments.structure-limits",
+    "attachments.slow-clients",
+    "relaying.no-nameless-log-in",
+    "relaying.no-smuggling",
+    "relaying.claimed-addresses",
+    "relaying.quiet-banner",
+    "relaying.bounces-get-in",
+)
+"""Their faults stand in tests/checklist."""
+RECORDED = ("antivirus", "attachments", "relaying")
+"""Items whose faults are recorded hosts; those of the others are planted one by one (tests/live/faults_*.py)."""
+
+
 def test_every_audited_control_is_recorded_passing_failing_and_unreadable() -> None:
     states: dict[str, set[State]] = {}
     for name in NAMES:
         for finding in found_on(name):
             states.setdefault(finding.control, set()).add(finding.state)
     for control in (
-        control for card in cards() for control in card.controls if not (control.in_flight or control.black_box)
+        control
+        for card in cards()
+        if card.id in RECORDED
+        for control in card.controls
+        if not (control.in_flight or control.black_box)
     ):
         if "audit" in next(card.empty for card in cards() if control in card.controls):
             continue
         seen = states[control.id]
         assert State.PASS in seen, control.id
-        assert State.FAIL in seen or State.WARN in seen, control.id
+        assert State.FAIL in seen or State.WARN in seen or control.id in PLANTED_BY_LITERALS, control.id
         assert State.UNKNOWN in seen, control.id
 
 
@@ -105,4 +123,5 @@ def test_every_way_to_an_open_relay_fails_its_control(name: str) -> None:
 @pytest.mark.parametrize("name", ["denied", "broken-syntax", "another-mail-server"])
 def test_a_server_that_cannot_be_read_never_passes(name: str) -> None:
     of_postfix = [finding.state for finding in found_on(name) if finding.target.startswith("postfix")]
-    assert set(of_postfix) == {State.UNKNOWN}
+    assert State.UNKNOWN in of_postfix
+    assert set(of_postfix) <= {State.UNKNOWN, State.NOT_APPLICABLE}

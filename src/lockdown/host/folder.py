@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,9 @@ from lockdown.model.unknown import Unknown
 
 SCHEMA = "lockdown.snapshot/1"
 MANIFEST = "manifest.json"
-MAX_READINGS = 1000
-_NAME = re.compile(r"(?!/)(?:/?[A-Za-z0-9_+,=@%-][A-Za-z0-9_.+,=@%-]*)+\Z")
+MAX_READINGS = 5000
+_PART = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9_.+,=@%-]+"
+_NAME = re.compile(rf"{_PART}(?:/{_PART})*\Z")
 
 
 def write_folder(snapshot: Snapshot, folder: Path) -> None:
@@ -37,7 +39,11 @@ def write_folder(snapshot: Snapshot, folder: Path) -> None:
                 why="a snapshot mixed with older files would be judged as one",
                 try_this=f"lockdown snapshot -o {folder}-2",
             )
-        listed = {name: _write_reading(folder, name, reading) for name, reading in sorted(snapshot.readings.items())}
+        parents = _parents(snapshot.readings)
+        listed = {
+            name: _write_reading(folder, name, reading, _file_of(name, parents))
+            for name, reading in sorted(snapshot.readings.items())
+        }
         about = {
             "schema": SCHEMA,
             "host": snapshot.host,
@@ -54,15 +60,27 @@ def write_folder(snapshot: Snapshot, folder: Path) -> None:
         ) from None
 
 
-def _write_reading(folder: Path, name: str, reading: Reading) -> dict[str, Any]:
+def _parents(names: Iterable[str]) -> frozenset[str]:
+    """Names that are the beginning of another's path."""
+    return frozenset(
+        "/".join(parts[:end]) for name in names if (parts := name.split("/")) for end in range(1, len(parts))
+    )
+
+
+def _file_of(name: str, parents: Collection[str]) -> str:
+    """A list of files is a folder on the disk already, so its own text lies beside it."""
+    return f"{name}.list" if name in parents else name
+
+
+def _write_reading(folder: Path, name: str, reading: Reading, file: str) -> dict[str, Any]:
     """The reading's line in the manifest: its length shows later whether the file is still whole."""
     if not _NAME.match(name):
-        reading, name = (
+        reading, file = (
             Unknown(f"{name!r} is no name for a file, so it is not kept"),
             re.sub(r"[^A-Za-z0-9/]", "_", name),
         )
     text, ending = (reading.why, ".unknown") if isinstance(reading, Unknown) else (reading, "")
-    path = folder / f"{name}{ending}"
+    path = folder / f"{file}{ending}"
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _write(path, text)
     return {"bytes": len(text.encode()), "unknown": bool(ending)}
@@ -86,7 +104,9 @@ def read_folder(folder: Path) -> Snapshot:
             raise ValueError("its time has no zone, or it lists too many readings")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _foreign(folder, f"{MANIFEST} is damaged: {type(error).__name__} {error}") from None
-    return Snapshot(host, taken_at, version, {name: _read(folder, name, *entry) for name, entry in listed.items()})
+    parents = _parents(listed)
+    readings = {name: _read(folder, name, *entry, _file_of(name, parents)) for name, entry in listed.items()}
+    return Snapshot(host, taken_at, version, readings)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -121,10 +141,10 @@ def _foreign(folder: Path, why: str, try_this: str = "") -> OperatorError:
     )
 
 
-def _read(folder: Path, name: str, unknown: bool, size: int) -> Reading:
+def _read(folder: Path, name: str, unknown: bool, size: int, file: str) -> Reading:
     if not _NAME.match(name):
         return Unknown(f"{name!r} is no name for a reading")
-    match read_file(folder / (f"{name}.unknown" if unknown else name), MAX_OUTPUT, follow_links=False):
+    match read_file(folder / (f"{file}.unknown" if unknown else file), MAX_OUTPUT, follow_links=False):
         case Unknown(why):
             return Unknown(f"missing from the snapshot: {why}")
         case str() as text if len(text.encode()) != size:

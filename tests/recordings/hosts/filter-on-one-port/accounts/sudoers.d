@@ -1,0 +1,1 @@
+not installed: no /etc/sudoers.d/*

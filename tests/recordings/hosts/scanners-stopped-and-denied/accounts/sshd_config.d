@@ -1,0 +1,1 @@
+not installed: no /etc/ssh/sshd_config.d/*.conf
