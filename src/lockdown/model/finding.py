@@ -43,7 +43,7 @@ class Control:
     undo: str = "set the previous value again"
     references: tuple[str, ...] = ()
     maps: tuple[str, ...] = ()
-    """Where others demand the same: NIST SP 800-45, DISA STIG, CIS, BSI TR-03108."""
+    """Where others demand the same, such as a DISA STIG or a CIS recommendation; only what was seen in a source."""
     waivable: bool = True
     in_flight: bool = False
     """Kept by a gate on mail in flight alone: an audit has nothing to read it from."""
