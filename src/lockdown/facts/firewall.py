@@ -30,6 +30,8 @@ class Base:
     hook: str
     stops: bool
     evidence: Evidence
+    doubt: Evidence | None = None
+    """A rule that may let everyone in, and is not followed here: a jump, a wide accept, a range of ports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,14 @@ class Firewall:
 
     def stops(self, family: str, hook: str) -> Base | None:
         """A chain that stops what is not wanted of a family at a hook."""
-        return next((one for one in self.chains if one.stops and one.hook == hook and family in one.families), None)
+        return next((one for one in self._stopping(family, hook) if one.doubt is None), None)
+
+    def doubt(self, family: str, hook: str) -> Evidence | None:
+        """The rule for which it cannot be told whether what is not wanted stops."""
+        return next((one.doubt for one in self._stopping(family, hook)), None)
+
+    def _stopping(self, family: str, hook: str) -> list[Base]:
+        return [one for one in self.chains if one.stops and one.hook == hook and family in one.families]
 
 
 def firewall(snapshot: Snapshot) -> Firewall | Unknown:
@@ -103,6 +112,9 @@ def _of_nft(source: str, text: str) -> Iterator[Base]:
     chain: list[tuple[int, str]] | None = None
     for number, raw in enumerate(text.splitlines(), start=1):
         line = re.sub(r"(?:^|\s)#.*", "", raw).strip()
+        if re.search(r"\bflags\s+[^;]*dormant", line):
+            # The kernel does not apply such a table.
+            families = ()
         if found := _TABLE.match(line):
             families = {"inet": FAMILIES, "ip": ("ip",), "ip6": ("ip6",), None: ("ip",)}.get(found[1], ())
         elif depth >= 1 and _CHAIN.match(line):
@@ -129,7 +141,24 @@ def _chain_of_nft(source: str, families: tuple[str, ...], lines: list[tuple[int,
     )
     drops = policy is not None and "drop" in policy[1]
     place = policy if drops and policy else last if ends else policy or lines[0]
-    yield Base(families, hook, drops or ends, Evidence(source, place[1], place[0]))
+    doubt = next((Evidence(source, line, number) for number, line in rules if _is_wide(line)), None)
+    yield Base(families, hook, drops or ends, Evidence(source, place[1], place[0]), doubt)
+
+
+_NARROW = re.compile(
+    r"\bdport\b|\bsaddr\b|ct state|\biif(?:name)?\s+\"?lo\"?\s|icmp"
+    r"|--dports?\b|-s \S|(?:ct)?state|-i lo\b|-p (?:ipv6-)?icmp"
+)
+
+
+def _is_wide(line: str) -> bool:
+    """Whether a rule may let everyone in: it jumps, maps, accepts without naming ports or senders, or names a range."""
+    if re.search(r"\b(?:jump|goto|vmap|queue)\b|-j (?!ACCEPT|DROP|REJECT|LOG|NFLOG|RETURN)\S|-g ", line):
+        return True
+    if not re.search(r"\baccept\b|-j ACCEPT\b", line):
+        return False
+    is_range = re.search(r"dports?\s+[^;]*\d\s*[-:]\s*\d", line)
+    return is_range is not None or not _NARROW.search(line)
 
 
 # ── iptables-save ──
@@ -139,6 +168,7 @@ _HOOKS = {"INPUT": "input", "FORWARD": "forward", "OUTPUT": "output"}
 
 def _of_iptables(source: str, text: str, family: str) -> Iterator[Base]:
     table = ""
+    wide: dict[str, Evidence] = {}
     policies: dict[str, tuple[int, str]] = {}
     last: dict[str, tuple[int, str]] = {}
     for number, line in enumerate(text.splitlines(), start=1):
@@ -148,8 +178,10 @@ def _of_iptables(source: str, text: str, family: str) -> Iterator[Base]:
             policies[found[1]] = (number, line)
         elif table == "filter" and (found := re.match(r"-A (INPUT|FORWARD|OUTPUT)\s", line)):
             last[found[1]] = (number, line)
+            if _is_wide(line):
+                wide.setdefault(found[1], Evidence(source, line, number))
     for name, (number, line) in policies.items():
         drops = bool(re.search(r"\s(DROP|REJECT)\b", line))
         ends = name in last and bool(re.match(r"-A \w+ -j (DROP|REJECT)\b", last[name][1]))
         place = (number, line) if drops or name not in last else last[name]
-        yield Base((family,), _HOOKS[name], drops or ends, Evidence(source, place[1], place[0]))
+        yield Base((family,), _HOOKS[name], drops or ends, Evidence(source, place[1], place[0]), wide.get(name))

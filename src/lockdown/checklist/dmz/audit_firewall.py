@@ -42,6 +42,10 @@ def _families(snapshot: Snapshot) -> tuple[str, ...]:
 
 
 def _inbound(found: Firewall, families: tuple[str, ...]) -> Finding:
+    for one in families:
+        if found.stops(one, "input") is None and (doubt := found.doubt(one, "input")):
+            says = f"Whether everyone is let in over {_NAMES[one]} could not be told: one rule is not followed here."
+            return DROPS_IN.finding(State.UNKNOWN, says, doubt, target=_TARGET, next_command=_ASK)
     open_ones = [one for one in families if found.stops(one, "input") is None]
     chains = [chain.evidence for one in families if (chain := found.stops(one, "input"))]
     if not open_ones:
@@ -78,6 +82,11 @@ def _through(found: Firewall, snapshot: Snapshot) -> Finding:
     if not any(forwards.values()):
         return DROPS_THROUGH.finding(State.PASS, "The machine forwards nothing.", evidence, target=_TARGET)
     free = [one for one, on in forwards.items() if on and found.stops(one, "forward") is None]
+    if free and (doubt := found.doubt(free[0], "forward")):
+        says = (
+            f"Whether everything is forwarded over {_NAMES[free[0]]} could not be told: one rule is not followed here."
+        )
+        return DROPS_THROUGH.finding(State.UNKNOWN, says, doubt, target=_TARGET, next_command=_ASK)
     if free:
         names = " and ".join(_NAMES[one] for one in free)
         return DROPS_THROUGH.finding(
