@@ -53,7 +53,7 @@ class Listen:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One `match` or `accept`/`reject`; None for what is not asked of the client. `relays`: its action sends on."""
+    """One `match` or `accept`/`reject`; `action` is the name of one, or the old syntax's `relay` and `deliver`."""
 
     rejects: bool
     source: tuple[bool, str]
@@ -128,19 +128,38 @@ class OpenSmtpd:
             raise Doubt(entries.why)
         return any(one in ("*", "@") or (one.startswith("*.") and one.count(".") < 2) for one in entries) != turned
 
+    def relays(self, rule: Rule) -> bool:
+        """Whether what the rule takes is sent on, not kept; raises Doubt."""
+        written = self.actions.get(rule.action)
+        if written is None and rule.action not in ("relay", "deliver"):
+            raise Doubt(f"the action {rule.action} is not defined")
+        return (written[0] if written else rule.action).startswith("relay")
+
+    def for_some(self, rule: Rule) -> bool:
+        """Whether it is for some strangers or some foreign domains alone; raises Doubt."""
+        turned, word = rule.destination
+        if rule.other or turned or word == "any":
+            return bool(rule.other)
+        entries = self.entries(word)
+        if isinstance(entries, Unknown):
+            raise Doubt(entries.why)
+        return "*" not in entries and "@" not in entries
+
     def answer(self) -> tuple[str, Rule | None, str]:
         """`permits`, `refuses` or `doubtful`, by which rule, and why, for a stranger with a foreign recipient."""
         doubt: tuple[Rule, str] | None = None
         for rule in self.rules:
             try:
                 holds = not rule.asks_auth and self.from_everyone(rule) and self.to_foreign(rule)
+                relays = holds and not rule.rejects and self.relays(rule)
+                passes_by = holds and not relays and self.for_some(rule)
             except Doubt as why:
                 doubt = doubt or (rule, str(why))
                 continue
-            if holds and rule.rejects and rule.other:
-                continue  # a ban on some, by what they say: others are not on it
+            if passes_by:
+                continue  # a ban on some, or mail of some that is kept: others go on to the next rule
             if holds and doubt is None:
-                return ("refuses" if rule.rejects else "permits"), rule, ""
+                return ("permits" if relays else "refuses"), rule, ""
             if holds:
                 break
         else:

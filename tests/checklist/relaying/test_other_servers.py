@@ -96,6 +96,7 @@ EXIM_FAULTS: dict[str, tuple[str, str, Control, State]] = {
     "accept by name": ("acl_smtp_rcpt = acl_check_rcpt", "acl_smtp_rcpt = accept", OPEN_TO_STRANGERS, FAIL),
     "nested": ("accept authenticated = *", "accept acl = x\n  deny\nx:\n  accept\n", OPEN_TO_STRANGERS, FAIL),
     "AUTH in clear": ("  server_advertise_condition", "  #", PASSWORDS_NEED_TLS, FAIL),
+    "AUTH in clear by a word": ("${if eq{$tls_in_cipher}{}{}{*}}", "yes", PASSWORDS_NEED_TLS, FAIL),
     "any password": ("${if crypteq{$auth3}{$auth2}}", "1", NO_ANONYMOUS, FAIL),
     "VRFY": ("begin acl", "acl_smtp_vrfy = accept\nbegin acl", NO_VRFY, FAIL),
     "EXPN": ("begin acl", "acl_smtp_expn = e\nbegin acl\ne:\n  accept", NO_VRFY, FAIL),
@@ -112,6 +113,11 @@ def test_a_fault_in_exim_is_found(name: str) -> None:
     finding = found(control, with_exim(EXIM.replace(old, new)))
     assert finding.state is state
     assert finding.next_command
+
+
+def test_an_authenticator_that_sends_no_password_needs_no_tls() -> None:
+    text = EXIM.replace("  server_advertise_condition", "  #").replace("driver = plaintext", "driver = cram_md5")
+    assert found(PASSWORDS_NEED_TLS, with_exim(text)).state is PASS
 
 
 def test_an_exim_that_may_not_be_read_is_unknown() -> None:
@@ -166,6 +172,13 @@ SMTPD_CASES: dict[str, tuple[str, Control, State]] = {
     "tag": (SMTPD + 'match tag "X" from any for any action "relay"\n', OPEN_TO_STRANGERS, FAIL),
     "rejected before": (SMTPD + 'match from any for any reject\nmatch from any for any action "relay"\n',
                         OPEN_TO_STRANGERS, PASS),
+    "kept here": (SMTPD + 'match from any for any action "local"\n', OPEN_TO_STRANGERS, PASS),
+    "kept here, old syntax": ("listen on all\naccept from any for any deliver to mbox\n", OPEN_TO_STRANGERS, PASS),
+    "some are kept": (SMTPD + 'match from any for domain "*.com" action local\nmatch from any for any action "relay"\n',
+                      OPEN_TO_STRANGERS, FAIL),
+    "some are rejected": (SMTPD + 'match from any for domain "*.com" reject\nmatch from any for any action "relay"\n',
+                          OPEN_TO_STRANGERS, FAIL),
+    "an action unread": (SMTPD + 'match from any for any action "more"\n', OPEN_TO_STRANGERS, UNKNOWN),
     "old syntax": ("listen on all\naccept from any for any relay\n", OPEN_TO_STRANGERS, FAIL),
     "old syntax, healthy": ("listen on all\naccept from local for any relay\n", OPEN_TO_STRANGERS, PASS),
     "macro": ('who = "any"\nlisten on all\naccept from $who for any relay\n', OPEN_TO_STRANGERS, FAIL),

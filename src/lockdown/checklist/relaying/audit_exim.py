@@ -25,6 +25,9 @@ from lockdown.model.finding import Control, Evidence, Finding, State
 TARGET = "exim"
 _AGAIN = "update-exim4.conf && systemctl reload exim4"
 _TRY = "exim4 -bh 203.0.113.9     (then HELO, MAIL and RCPT as a stranger would say them)"
+_NEVER = ("0", "no", "false")
+"""Where nothing is to be worked out, any other word lets an authenticator be offered."""
+_SENDS_NO_PASSWORD = ("cram_md5", "external", "tls")
 _TLS = ("tls_cipher", "tls_in_cipher", "def:tls")
 
 
@@ -149,15 +152,17 @@ def _passwords(server: Exim) -> Finding:
         says = "Exim offers AUTH only where TLS is there."
         return _found(PASSWORDS_NEED_TLS, State.PASS, says, server.evidence("auth_advertise_hosts"))
     for name, evidence, when, _ in found:
+        if evidence.text.partition("=")[2].strip() in _SENDS_NO_PASSWORD:
+            continue
         if "$" in when and not any(word in when for word in _TLS):
             says = f"Whether {name} is offered without TLS depends on what Exim finds when it runs."
             return _found(PASSWORDS_NEED_TLS, State.UNKNOWN, says, evidence, fix=_TRY)
-        if not when:
+        if not when or ("$" not in when and when.strip('"').lower() not in _NEVER):
             says = f"The authenticator {name} is offered without TLS: passwords cross the network in clear."
             rule = "server_advertise_condition = ${if eq{$tls_in_cipher}{}{}{*}}"
             fix = f"write `{rule}` into it, then {_AGAIN}"
             return _found(PASSWORDS_NEED_TLS, State.FAIL, says, evidence, fix=fix)
-    return _found(PASSWORDS_NEED_TLS, State.PASS, "Each authenticator is offered over TLS only.", found[0][1])
+    return _found(PASSWORDS_NEED_TLS, State.PASS, "No password is asked for without TLS.", found[0][1])
 
 
 def _anonymous(server: Exim) -> Finding:

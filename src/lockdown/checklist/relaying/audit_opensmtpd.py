@@ -41,7 +41,10 @@ def _open(server: OpenSmtpd) -> Finding:
         return OPEN_TO_STRANGERS.finding(
             State.UNKNOWN, says, evidence, target=TARGET, next_command="sudo lockdown audit"
         )
-    return OPEN_TO_STRANGERS.finding(State.PASS, "Strangers cannot relay: no rule takes it.", evidence, target=TARGET)
+    says = (
+        "Strangers cannot relay: this rule sends nothing on." if rule else "Strangers cannot relay: no rule takes it."
+    )
+    return OPEN_TO_STRANGERS.finding(State.PASS, says, evidence, target=TARGET)
 
 
 def _passwords(server: OpenSmtpd) -> Iterator[Finding]:
