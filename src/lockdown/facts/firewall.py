@@ -1,7 +1,8 @@
 """The packet filter: does what is not wanted stop at the door, for both families, on the way in and on the way through?
 
 Read from `nft list ruleset` and from iptables-save, or from their files where nothing runs; a chain stops what it is
-not told to let in when its policy is drop, or when its last rule drops or rejects everything.
+not told to let in when its policy is drop, or when a rule drops or rejects everything, and no rule before it, nor in a
+chain that it jumps to, may let everyone in.
 
 Fails as: Unknown with the reason of a reading, or of a text that is neither.
 """
@@ -12,6 +13,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lockdown.facts.filter_chains import (
+    Chain,
+    Rules,
+    Written,
+    rules_of_iptables,
+    rules_of_nft,
+    walk,
+    written_by_iptables,
+    written_in_nft,
+)
+from lockdown.facts.postfix import FILES_ALONE
 from lockdown.model.finding import Evidence
 from lockdown.model.snapshot import Snapshot, absent
 from lockdown.model.unknown import Unknown
@@ -66,12 +78,20 @@ def firewall(snapshot: Snapshot) -> Firewall | Unknown:
         if unread and not isinstance(found, Unknown) and not all(found.stops(one, "input") for one in FAMILIES):
             return unread
         return found
-    files = {path: one for path, one in snapshot.below(FILES).items() if isinstance(one, str)}
-    if files:
-        return _together(files, from_files=True)
-    if unread := next((one for one in live.values() if isinstance(one, Unknown)), None):
+    unread = next((one for one in live.values() if isinstance(one, Unknown)), None)
+    if unread is None:
+        return Firewall((), (), from_files=False)
+    # On a machine that runs, a file says nothing of what the kernel was told.
+    return _by_files(snapshot, unread) if FILES_ALONE in unread.why else unread
+
+
+def _by_files(snapshot: Snapshot, unread: Unknown) -> Firewall | Unknown:
+    files = snapshot.below(FILES)
+    if not files:
         return unread
-    return Firewall((), (), from_files=False)
+    if denied := next((one for one in files.values() if isinstance(one, Unknown)), None):
+        return denied
+    return _together({path: one for path, one in files.items() if isinstance(one, str)}, from_files=True)
 
 
 def _together(texts: dict[str, str], *, from_files: bool = False) -> Firewall | Unknown:
@@ -79,109 +99,50 @@ def _together(texts: dict[str, str], *, from_files: bool = False) -> Firewall | 
     published: list[Evidence] = []
     for source, text in texts.items():
         is_saved = source in (IPTABLES, IP6TABLES) or source.endswith((".v4", ".v6"))
-        family = "ip6" if source in (IP6TABLES,) or source.endswith(".v6") else "ip"
-        found = list(_of_iptables(source, text, family) if is_saved else _of_nft(source, text))
-        if not found and text.strip() and not _is_known(text):
+        family = "ip6" if source == IP6TABLES or source.endswith(".v6") else "ip"
+        written = written_by_iptables(text, family) if is_saved else written_in_nft(text, is_live=not from_files)
+        if not written.is_known and _says_anything(text):
             return Unknown(f"{source} is neither rules of nft nor of iptables-save")
-        chains += found
+        chains += _bases(source, written, is_saved=is_saved)
         published += _published(source, text)
     return Firewall(tuple(chains), tuple(published), from_files)
 
 
-def _is_known(text: str) -> bool:
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    return not lines or any(re.match(r"table |flush |\*\w+|define |include |add |COMMIT", line) for line in lines)
+def _says_anything(text: str) -> bool:
+    return any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines())
+
+
+def _bases(source: str, written: Written, *, is_saved: bool) -> Iterator[Base]:
+    """Each chain at a hook, for each family by itself: a rule may be of one alone."""
+    for table in written.tables.values():
+        # The kernel does not apply a table that sleeps.
+        for family in () if table.sleeps else table.families:
+            rules = rules_of_iptables(table) if is_saved else rules_of_nft(written, table, family)
+            for name, chain in table.chains.items():
+                if chain.hook:
+                    yield _base(source, written, (family, name), chain, rules)
+
+
+def _base(source: str, written: Written, of: tuple[str, str], chain: Chain, rules: Rules) -> Base:
+    family, name = of
+    walked = walk(rules, name, is_base=True, drops=chain.drops)
+    place = (walked.place.line, walked.place.text) if walked.place else (chain.line, chain.text)
+    doubt = Evidence(source, walked.accepts.text, walked.accepts.line or chain.line) if walked.accepts else None
+    if written.doubts:
+        line, text = written.doubts[0]
+        doubt = Evidence(source, text, line)
+    # Open is open, whatever the rule in doubt does, where nothing in the table would stop anyone.
+    might = bool(written.doubts) or chain.drops or any(rule.stops for of_one in rules.values() for rule in of_one)
+    return Base(
+        (family,),
+        chain.hook,
+        walked.stops or (doubt is not None and might),
+        Evidence(source, place[1], place[0]),
+        doubt,
+    )
 
 
 def _published(source: str, text: str) -> Iterator[Evidence]:
     for number, line in enumerate(text.splitlines(), start=1):
         if re.search(r"\bdnat\b.*\bto\b|-j DNAT\b", line) and not line.lstrip().startswith("#"):
             yield Evidence(source, line.strip(), number)
-
-
-# ── nft ──
-
-_TABLE = re.compile(r"table\s+(?:(ip6|ip|inet|arp|bridge|netdev)\s+)?(\S+)\s*\{")
-_CHAIN = re.compile(r"chain\s+(\S+)\s*\{")
-_HOOK = re.compile(r"type\s+filter\s+hook\s+(input|forward|output)\b")
-
-
-def _of_nft(source: str, text: str) -> Iterator[Base]:
-    families: tuple[str, ...] = ()
-    depth = 0
-    chain: list[tuple[int, str]] | None = None
-    for number, raw in enumerate(text.splitlines(), start=1):
-        line = re.sub(r"(?:^|\s)#.*", "", raw).strip()
-        if re.search(r"\bflags\s+[^;]*dormant", line):
-            # The kernel does not apply such a table.
-            families = ()
-        if found := _TABLE.match(line):
-            families = {"inet": FAMILIES, "ip": ("ip",), "ip6": ("ip6",), None: ("ip",)}.get(found[1], ())
-        elif depth >= 1 and _CHAIN.match(line):
-            chain = []
-        elif chain is not None and line and line != "}":
-            chain += [(number, part.strip()) for part in line.split(";") if part.strip()]
-        depth += line.count("{") - line.count("}")
-        if chain is not None and depth == 1:
-            yield from _chain_of_nft(source, families, chain)
-            chain = None
-
-
-def _chain_of_nft(source: str, families: tuple[str, ...], lines: list[tuple[int, str]]) -> Iterator[Base]:
-    hook = next((found[1] for _, line in lines if (found := _HOOK.match(line))), None)
-    if hook is None:
-        return
-    policy = next(((number, line) for number, line in lines if re.match(r"policy\s+\w+", line)), None)
-    rules = [(number, line) for number, line in lines if not re.match(r"type\s|policy\s|comment\s", line)]
-    last = rules[-1] if rules else (lines[0][0], lines[0][1])
-    ends = bool(
-        re.match(
-            r"(?:counter(?:\s+packets \d+ bytes \d+)?\s+|log\s+(?:\S+\s+\"[^\"]*\"\s+)?)*(?:drop|reject)\b", last[1]
-        )
-    )
-    drops = policy is not None and "drop" in policy[1]
-    place = policy if drops and policy else last if ends else policy or lines[0]
-    doubt = next((Evidence(source, line, number) for number, line in rules if _is_wide(line)), None)
-    yield Base(families, hook, drops or ends, Evidence(source, place[1], place[0]), doubt)
-
-
-_NARROW = re.compile(
-    r"\bdport\b|\bsaddr\b|ct state|\biif(?:name)?\s+\"?lo\"?\s|icmp"
-    r"|--dports?\b|-s \S|(?:ct)?state|-i lo\b|-p (?:ipv6-)?icmp"
-)
-
-
-def _is_wide(line: str) -> bool:
-    """Whether a rule may let everyone in: it jumps, maps, accepts without naming ports or senders, or names a range."""
-    if re.search(r"\b(?:jump|goto|vmap|queue)\b|-j (?!ACCEPT|DROP|REJECT|LOG|NFLOG|RETURN)\S|-g ", line):
-        return True
-    if not re.search(r"\baccept\b|-j ACCEPT\b", line):
-        return False
-    is_range = re.search(r"dports?\s+[^;]*\d\s*[-:]\s*\d", line)
-    return is_range is not None or not _NARROW.search(line)
-
-
-# ── iptables-save ──
-
-_HOOKS = {"INPUT": "input", "FORWARD": "forward", "OUTPUT": "output"}
-
-
-def _of_iptables(source: str, text: str, family: str) -> Iterator[Base]:
-    table = ""
-    wide: dict[str, Evidence] = {}
-    policies: dict[str, tuple[int, str]] = {}
-    last: dict[str, tuple[int, str]] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.startswith("*"):
-            table = line[1:].strip()
-        elif table == "filter" and (found := re.match(r":(INPUT|FORWARD|OUTPUT)\s+(\w+)", line)):
-            policies[found[1]] = (number, line)
-        elif table == "filter" and (found := re.match(r"-A (INPUT|FORWARD|OUTPUT)\s", line)):
-            last[found[1]] = (number, line)
-            if _is_wide(line):
-                wide.setdefault(found[1], Evidence(source, line, number))
-    for name, (number, line) in policies.items():
-        drops = bool(re.search(r"\s(DROP|REJECT)\b", line))
-        ends = name in last and bool(re.match(r"-A \w+ -j (DROP|REJECT)\b", last[name][1]))
-        place = (number, line) if drops or name not in last else last[name]
-        yield Base((family,), _HOOKS[name], drops or ends, Evidence(source, place[1], place[0]), wide.get(name))

@@ -25,7 +25,10 @@ class Listener:
 
     @property
     def is_loopback(self) -> bool:
-        return ipaddress.ip_address(self.address.partition("%")[0]).is_loopback
+        address = ipaddress.ip_address(self.address.partition("%")[0])
+        # Programs in Java bind 127.0.0.1 as an address of IPv6.
+        inner = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        return (inner or address).is_loopback
 
 
 def listeners(snapshot: Snapshot) -> tuple[Listener, ...] | Unknown:

@@ -28,7 +28,7 @@ def audit_firewall(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
     else:
         yield _inbound(found, _families(snapshot))
         yield _through(found, snapshot)
-        yield _outbound(found, policy)
+        yield _outbound(found, _families(snapshot), policy)
     yield _published(found, snapshot)
 
 
@@ -74,9 +74,13 @@ def _through(found: Firewall, snapshot: Snapshot) -> Finding:
         says = f"Whether the machine forwards could not be read: {reading.why}."
         return DROPS_THROUGH.finding(State.UNKNOWN, says, target=_TARGET, next_command="sysctl net.ipv4.ip_forward")
     values = dict(line.rsplit(" ", 1) for line in reading.splitlines() if " " in line)
+    if "net/ipv4/ip_forward" not in values:
+        says = "Whether the machine forwards could not be read: the kernel's setting is not among what was read."
+        return DROPS_THROUGH.finding(State.UNKNOWN, says, target=_TARGET, next_command="sysctl net.ipv4.ip_forward")
     forwards = {
-        "ip": values.get("net/ipv4/ip_forward") == "1",
-        "ip6": values.get("net/ipv6/conf/all/forwarding") == "1",
+        "ip": values["net/ipv4/ip_forward"] != "0",
+        # A kernel without IPv6 has no such setting.
+        "ip6": values.get("net/ipv6/conf/all/forwarding", "0") != "0",
     }
     evidence = Evidence("/proc/sys", ", ".join(f"{name} = {value}" for name, value in values.items()))
     if not any(forwards.values()):
@@ -95,13 +99,17 @@ def _through(found: Firewall, snapshot: Snapshot) -> Finding:
     return DROPS_THROUGH.finding(State.PASS, "The machine forwards only what it is told to.", evidence, target=_TARGET)
 
 
-def _outbound(found: Firewall, policy: Settings) -> Finding:
-    limited = [chain for one in FAMILIES if (chain := found.stops(one, "output"))]
-    if limited:
+def _outbound(found: Firewall, families: tuple[str, ...], policy: Settings) -> Finding:
+    limited = [chain for one in families if (chain := found.stops(one, "output"))]
+    if len(limited) == len(families):
         return OUTBOUND.finding(
             State.PASS, "The server may go only where it is let.", limited[0].evidence, target=_TARGET
         )
     state = State.WARN if policy.site.profile == "strict" else State.PASS
+    doubt = next((doubt for one in families if (doubt := found.doubt(one, "output"))), None)
+    if doubt and state is State.WARN:
+        says = "Whether the server may go everywhere could not be told: one rule is not followed here."
+        return OUTBOUND.finding(State.UNKNOWN, says, doubt, target=_TARGET, next_command=_ASK)
     says = "The server may go everywhere." + ("" if state is State.WARN else " This profile lets that be.")
     return OUTBOUND.finding(state, says, Evidence(NFT, "no chain at the hook output stops anything"), target=_TARGET)
 
@@ -118,12 +126,12 @@ def _published(found: Firewall | Unknown, snapshot: Snapshot) -> Finding:
         says = f"Containers publish ports {places} to everyone, past the rules of the input chain."
         evidence = [Evidence("host/listeners", f"{one.address}:{one.port} {one.process}") for one in proxies[:3]]
         return PUBLISHED.finding(State.WARN, says, *evidence, target=_TARGET)
+    if not isinstance(found, Unknown) and found.published:
+        says = f"{len(found.published)} rules lead packets from outside to another machine or container."
+        return PUBLISHED.finding(State.WARN, says, *found.published[:3], target=_TARGET)
     if isinstance(found, Unknown) or isinstance(heard, Unknown):
         why = found.why if isinstance(found, Unknown) else heard.why if isinstance(heard, Unknown) else ""
         return PUBLISHED.finding(
             State.UNKNOWN, f"Which ports are published could not be read: {why}.", target=_TARGET, next_command=_ASK
         )
-    if found.published:
-        says = f"{len(found.published)} rules lead packets from outside to another machine or container."
-        return PUBLISHED.finding(State.WARN, says, *found.published[:3], target=_TARGET)
     return PUBLISHED.finding(State.PASS, "No port is led past the rules.", target=_TARGET)

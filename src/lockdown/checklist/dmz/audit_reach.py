@@ -53,7 +53,14 @@ def _inner_doors(snapshot: Snapshot) -> Iterator[Finding]:
         yield INNER_DOORS.finding(State.PASS, "No database, filter or panel listens beyond this machine.")
 
 
-_REMOTE = re.compile(r"(?m)^\s*(?:[^#\s].*\s@@?\S+|.*type=\"?(?:omfwd|omrelp)\"?.*target=|\s*URL\s*=\s*http)")
+_HERE = r"(?!localhost\b|127\.|\[?::1\b)"
+_REMOTE = re.compile(
+    rf"""(?mix)
+    ^[ \t]*(?:[\w.*,;=!-]+|&|:[^"\n]*"[^"\n]*")[ \t]+@@?(?:\([^)\n]*\))?{_HERE}[\w\[][^\s#]*    # a line of rsyslog
+    |^[^\#\n]*\btype\s*=\s*"om(?:fwd|relp)"[^)\#]*\btarget\s*=\s*"{_HERE}[^"]+"                   # an action of rsyslog
+    |^[ \t]*URL[ \t]*=[ \t]*https?://{_HERE}\S+                                                 # journal-upload
+    """
+)
 
 
 def _logs(snapshot: Snapshot, policy: Settings) -> Finding:

@@ -30,7 +30,8 @@ OLD = {
     ("tcp", 5900): "vnc", ("tcp", 6000): "x11",
 }  # fmt: skip
 _SOCKETS = re.compile(
-    r"(?:rpcbind|cups|avahi-daemon|telnet|tftp|finger|rsync|inetd|xinetd|vsftpd|proftpd|smbd|nmbd)\.(?:socket|service)\Z"
+    r"(?:rpcbind|cups|cups-browsed|avahi-daemon|telnet|tftp|tftpd-hpa|finger|rsync|inetd|openbsd-inetd|inetutils-inetd"
+    r"|xinetd|vsftpd|proftpd|pure-ftpd|smbd|nmbd|snmpd|nfs-server)\.(?:socket|service)\Z"
 )
 _UDP_QUIET = (68, 123, 546)
 """Clients of DHCP and NTP listen for answers."""
@@ -72,7 +73,7 @@ def _undeclared(outward: list[Listener], policy: Settings) -> Iterator[Finding]:
     for one in outward:
         key = one.protocol, one.port
         quiet = one.protocol == "udp" and (one.port in _UDP_QUIET or one.port >= 32768)
-        if key not in known and key not in OLD and not quiet:
+        if key not in known and not quiet:
             strange.setdefault(key, one)
     if not strange:
         yield DECLARED.finding(State.PASS, "Only what is declared listens to strangers.", *map(_shown, outward[:3]))
