@@ -50,8 +50,6 @@ def why_not(main: Reading = NO_MAIN, master: Reading = NOT_TOLD) -> str:
 
 @pytest.mark.parametrize("name", RECORDED)
 def test_the_files_of_a_recorded_host_say_what_its_postfix_said(name: str) -> None:
-    if name in ("another-mail-server", "no-postfix"):
-        return  # no Postfix is recorded there
     recorded = read_folder(HOSTS / name)
     told = postfix(recorded)
     alone = postfix(replace(recorded, readings={**recorded.readings, facts.WHERE: NOT_TOLD, facts.EFFECTIVE: NOT_TOLD}))

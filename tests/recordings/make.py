@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lockdown.config import Loaded, Settings
-from lockdown.facts import gateway, interfaces, listeners
+from lockdown.facts import gateway, interfaces, listeners, postfix
 from lockdown.host.folder import read_folder, write_folder
 from lockdown.host.read import take_snapshot
 from lockdown.model.snapshot import Reading, Snapshot
@@ -48,6 +48,10 @@ smtpd_client_message_rate_limit = 100
 smtpd_milters = inet:127.0.0.1:11332
 non_smtpd_milters = $smtpd_milters
 smtpd_forbid_bare_newline = normalize
+smtpd_tls_security_level = may
+smtpd_tls_cert_file = /etc/ssl/certs/mail.pem
+smtp_tls_security_level = may
+smtpd_recipient_restrictions = check_policy_service inet:127.0.0.1:12340/quota
 """
 MASTER_CF = """\
 smtp      inet  n       -       y       -       -       smtpd
@@ -355,6 +359,8 @@ def _of_no_machine(snapshot: Snapshot, etc: Path, host: Host) -> Snapshot:
         readings[gateway.SOURCE] = told.replace(json.dumps(NOBODY_THERE)[1:-1], json.dumps(host.resolvers)[1:-1])
     if not host.settings_known:
         readings[gateway.SOURCE] = '{"values": {"gateway.quantum": "true"}, "origins": {}}\n'
+    if not host.installed:
+        readings |= {name: f"not installed: no /etc/{name}\n" for name in (postfix.MAIN_CF, postfix.MASTER_CF)}
     readings |= {interfaces.SOURCE: host.interfaces, listeners.SOURCE: host.listeners}
     return Snapshot("mail.example.org", TAKEN_AT, snapshot.version, readings)
 
