@@ -50,13 +50,16 @@ quota "User quota" {{
 }}
 service quota-status {{
   executable = quota-status -p postfix
+  inet_listener policy {{
+    port = 12340
+  }}
 }}
 """
 MAIN = f"""\
 smtpd_tls_security_level = may
 smtpd_tls_cert_file = {CERT}
 smtp_tls_security_level = may
-smtpd_recipient_restrictions = reject_unauth_destination, check_policy_service inet:127.0.0.1:12340/quota
+smtpd_recipient_restrictions = reject_unauth_destination, check_policy_service inet:127.0.0.1:12340
 """
 GOOD_CERT = """\
 notAfter=Jun  1 12:00:00 2027 GMT
@@ -115,7 +118,7 @@ FAULTS = (
         "full is noticed too late",
         "mailboxes.full-is-refused-at-rcpt",
         WARN,
-        main=main(", check_policy_service inet:127.0.0.1:12340/quota", ""),
+        main=main(", check_policy_service inet:127.0.0.1:12340", ""),
     ),
     Fault("2.4 without quota", "mailboxes.quota-is-on", FAIL, conf("quota = yes", "acl = yes", NEW)),
     Fault(
@@ -171,6 +174,18 @@ FAULTS = (
         "dmz.certificates-are-good",
         WARN,
         certificate=GOOD_CERT.replace("Jun  1 12:00:00 2027", "Jan 20 12:00:00 2026"),
+    ),
+    Fault(
+        "TLS off for one protocol",
+        "dmz.mailbox-passwords-need-tls",
+        FAIL,
+        conf("ssl = required", "ssl = required\nprotocol imap {\n  ssl = no\n}"),
+    ),
+    Fault(
+        "a certificate of another",
+        "dmz.certificates-are-good",
+        WARN,
+        certificate=GOOD_CERT.replace("example.org", "example.net"),
     ),
     Fault("a weak key", "dmz.certificates-are-good", FAIL, certificate=GOOD_CERT.replace("2048", "1024")),
 )

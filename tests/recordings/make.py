@@ -51,7 +51,7 @@ smtpd_forbid_bare_newline = normalize
 smtpd_tls_security_level = may
 smtpd_tls_cert_file = /etc/ssl/certs/mail.pem
 smtp_tls_security_level = may
-smtpd_recipient_restrictions = check_policy_service inet:127.0.0.1:12340/quota
+smtpd_recipient_restrictions = check_policy_service inet:127.0.0.1:12340
 """
 MASTER_CF = """\
 smtp      inet  n       -       y       -       -       smtpd

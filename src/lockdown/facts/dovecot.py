@@ -91,7 +91,7 @@ def as_far_as_read(found: Dovecot, finding: Finding) -> Finding:
 def dovecot(snapshot: Snapshot) -> Dovecot | Absent | Unknown:
     """Dovecot on the machine."""
     effective = snapshot.reading(EFFECTIVE)
-    files = snapshot.below(FILES)
+    files = {path: one for path, one in snapshot.below(FILES).items() if not absent(one)}
     main = files.get(MAIN)
     if absent(effective) and not isinstance(main, str):
         return Absent(absent(effective) or "")
@@ -126,9 +126,10 @@ def _of_files(main: str, files: Mapping[str, Reading], snapshot: Snapshot) -> Do
     reader.read(MAIN, main)
     if reader.trouble:
         return Unknown(reader.trouble)
-    return Dovecot(
-        _version(main, snapshot) or (2, 3), tuple(reader.settings), tuple(reader.sections), tuple(reader.unread)
-    )
+    # A file that may not be read may be one of those included, by a pattern or by an include that forgives.
+    denied = [path for path, one in files.items() if isinstance(one, Unknown)]
+    unread = (*reader.unread, *denied)
+    return Dovecot(_version(main, snapshot) or (2, 3), tuple(reader.settings), tuple(reader.sections), unread)
 
 
 def _version(text: str, snapshot: Snapshot) -> tuple[int, ...]:

@@ -65,4 +65,4 @@ def _without_postfix(snapshot: Snapshot, why: str) -> NoMailServer | Unknown:
         says = "No mail server on this machine: no Postfix, nothing on ports 25, 465, 587"
         return NoMailServer(says, Evidence(WHERE, why))
     names = ", ".join(sorted({f"{other.process or 'a program unknown'} on port {other.port}" for other in others}))
-    return Unknown(f"Mail is taken by {names}, which is not judged in this version")
+    return Unknown(f"Mail is taken by {names}, whose settings were not found where they are looked for")

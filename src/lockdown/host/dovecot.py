@@ -18,7 +18,15 @@ for place; do
     echo "$place $space $inodes $(df -P "$place" | awk 'NR == 2 { print $6 }')"
 done
 """
-_SECRET = re.compile(r"(?im)^(\s*\S*(?:password|passwd|secret|_key|apikey|token|dnpass|connect)\S*\s*=\s*)(?!<)\S.*$")
+# Only what is judged keeps its value. Passwords stand under names that nobody can list: args, default_fields, headers.
+_JUDGED = re.compile(
+    r"(?:dovecot_(?:config|storage)_version|protocols|ssl|ssl_min_protocol|ssl_cert|ssl_server_cert_file"
+    r"|disable_plaintext_auth|auth_allow_cleartext|mail_plugins|driver|executable|port"
+    r"|quota\d*|quota\d*_(?:rule|warning|grace)\d*|quota_(?:storage_(?:size|percentage|grace)|message_count)|storage_size)\Z"
+)
+_SETTING = re.compile(r"(?P<start>\s*(?P<name>[\w./:%-]+)\s*=\s*)(?P<value>.*)\Z")
+_HARMLESS = re.compile(r"\s*(?:\}|!include(?:_try)?\s+\S+|[^=]*\{|#\s*\d+\.\d+[^\n]*)?\s*\Z")
+HIDDEN = "***"
 _MOST_CERTIFICATES = 10
 
 
@@ -28,7 +36,10 @@ def sources() -> Sources:
         dovecot.EFFECTIVE: Command(("doveconf", "-n"), reduce=without_passwords),
         dovecot.VERSION: Command(("dovecot", "--version")),
         dovecot.FILES: Files(
-            ("/etc/dovecot/dovecot.conf", "/etc/dovecot/conf.d/*.conf", "/etc/dovecot/local.conf"),
+            (
+                "/etc/dovecot/dovecot.conf", "/etc/dovecot/local.conf",
+                "/etc/dovecot/conf.d/*.conf", "/etc/dovecot/conf.d/*.conf.ext",
+            ),
             reduce=without_passwords,
         ),
         disks.SOURCE: Script(_DISKS, _PLACES),
@@ -53,5 +64,35 @@ def more(snapshot: Snapshot) -> Sources:
 
 
 def without_passwords(text: str) -> str:
-    """Settings named after secrets keep their names only; the name of a file (`<…`) is none."""
-    return _SECRET.sub(r"\1***", text)
+    """Each line in its place; values of settings that are not judged, and comments, are left out.
+
+    A line of no known shape is left out whole, and is then not understood: Unknown, never a guess.
+    """
+    shown: list[str] = []
+    goes_on = hides = False
+    for line in text.splitlines():
+        if goes_on:
+            # The rest of a setting over several lines: as the setting itself.
+            part = "" if hides else line
+        else:
+            part, hides = _shown(line)
+        goes_on = line.rstrip().endswith("\\")
+        shown.append(part)
+    return "".join(f"{line}\n" for line in shown)
+
+
+def _shown(line: str) -> tuple[str, bool]:
+    """A line as it is kept, and whether its value was left out."""
+    bare = re.sub(r"\s#.*\Z", "", line) if not line.lstrip().startswith("#") else line
+    if found := _SETTING.match(bare):
+        if _JUDGED.match(found["name"]):
+            return bare, False
+        # A file by its name is no secret: what matters of it is that it is named.
+        return found["start"] + HIDDEN, True
+    if line.lstrip().startswith("#") and not _HARMLESS.match(line):
+        return "#", True
+    if _HARMLESS.match(bare):
+        return bare, False
+    if block := re.fullmatch(r"(\s*[^={}]*\{\s*)([^{}]*=[^{}]*?)(\s*\})", bare):
+        return block[1] + _shown(block[2])[0] + block[3], False
+    return HIDDEN, True

@@ -11,7 +11,11 @@ from lockdown.model.snapshot import Snapshot
 
 MAX_TABLES = 50
 # Whatever a password or a query with one is written to: `hide mysql_servers`, client_send, server_condition.
-_SECRET = re.compile(r"(?mi)^(?P<name>\s*(?:hide\s+)?\w*(?:servers|secret|passw\w*|client_send)\s*=).*(?:\\\n.*)*$")
+_SECRET = re.compile(
+    r"(?mi)^(?P<name>[ \t]*(?:hide[ \t]+)?\w*(?:servers|secret|passw\w*|client_send)[ \t]*=)(?:\\[ \t]*\n|.)*$"
+    # A condition of one word compares nothing, and holds no password.
+    r"|^(?P<condition>[ \t]*server_condition[ \t]*=)(?![ \t]*\"?\w+\"?[ \t]*$)(?:\\[ \t]*\n|.)*$"
+)
 
 
 def sources() -> Sources:
@@ -37,5 +41,8 @@ def more(snapshot: Snapshot) -> Sources:
 
 def reduced(text: str) -> str:
     """The text without what could be a password; its lines keep their numbers."""
-    hidden = _SECRET.sub(lambda found: found["name"] + " ***" + "\n" * found[0].count("\n"), text)
-    return without_secrets(hidden)
+
+    def hide(found: re.Match[str]) -> str:
+        return (found["name"] or found["condition"]) + " ***" + "\n" * found[0].count("\n")
+
+    return without_secrets(_SECRET.sub(hide, text))

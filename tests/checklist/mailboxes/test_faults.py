@@ -20,7 +20,8 @@ from lockdown.checklist.mailboxes.quota import quota
 from lockdown.config import Settings
 from lockdown.facts import certificates, disks, dovecot
 from lockdown.facts.dovecot import Dovecot
-from lockdown.host.dovecot import without_passwords
+from lockdown.host.dovecot import sources, without_passwords
+from lockdown.host.tree import tree
 from lockdown.model.finding import Finding, State
 from lockdown.model.snapshot import Reading, Snapshot
 from lockdown.model.unknown import Unknown
@@ -98,9 +99,58 @@ def test_which_old_versions_a_list_lets_in(value: str, old: list[str]) -> None:
     assert old_versions(value) == old
 
 
+def test_a_file_among_others_that_may_not_be_read_leaves_nothing_good() -> None:
+    told: dict[str, Reading] = dict(readings(Fault("", "", State.PASS, DOVECOT + "!include_try conf.d/*.conf\n")))
+    told[f"{dovecot.FILES}/etc/dovecot/conf.d/99.conf"] = Unknown("99.conf: Permission denied")
+    found = findings(snapshot(MAIN, told))
+    assert not any(one.target == "dovecot" and one.state is State.PASS for one in found)
+
+
+SECRETS = """\
+doveadm_password = hunter2
+auth_policy_server_api_header = Authorization: Basic hunter2
+passdb_default_fields = password=hunter2
+# dnpass = hunter2
+passdb {
+  driver = static
+  args = nopassword=y password=hunter2 \\
+    more=hunter2
+}
+userdb { args = uid=5 password=hunter2 }
+{{ hunter2 }}
+ssl_min_protocol = TLSv1.2 # hunter2
+ssl = required
+"""
+
+
 def test_a_password_in_a_setting_does_not_get_into_a_snapshot() -> None:
-    text = "doveadm_password = hunter2\nssl_key = <\t/etc/key\nconnect = host=db password=hunter2\n"
-    assert "hunter2" not in without_passwords(text)
+    kept = without_passwords(SECRETS)
+    assert "hunter2" not in kept
+    assert len(kept.splitlines()) == len(SECRETS.splitlines()), "each line keeps its number"
+    assert "ssl_min_protocol = TLSv1.2" in kept
+    assert kept.endswith("ssl = required\n")
+
+
+@pytest.mark.skipif(not Path("/etc/dovecot/conf.d/10-auth.conf").exists(), reason="Dovecot is not installed")
+def test_the_folder_that_debian_ships_is_understood() -> None:
+    taken = tree(Path("/etc/dovecot").parent).ask(sources())
+    alone = {**taken, dovecot.EFFECTIVE: Unknown("files alone were given")}
+    found = dovecot.dovecot(Snapshot("h", NOW, "1", alone))
+    assert isinstance(found, Dovecot), found
+    assert found.unread == ()
+    assert found.value("ssl", "") == "yes"
+
+
+def test_a_policy_service_that_is_another_one_refuses_no_full_mailbox() -> None:
+    other = MAIN.replace("12340", "10023")
+    found = findings(snapshot(other, dict(readings())))
+    assert next(one for one in found if one.control == "mailboxes.full-is-refused-at-rcpt").state is State.UNKNOWN
+
+
+def test_a_limit_in_octets_is_a_limit() -> None:
+    conf = DOVECOT.replace("*:storage=5G", "*:bytes=5G")
+    found = findings(snapshot(MAIN, dict(readings(Fault("", "", State.PASS, conf)))))
+    assert next(one for one in found if one.control == "mailboxes.quota-is-finite").state is State.PASS
 
 
 @given(st.text(), st.text())

@@ -15,9 +15,10 @@ from lockdown.checklist.monitoring.watch_controls import (
     WATCHED,
 )
 from lockdown.config import read_settings
-from lockdown.facts import gateway, queue, watchers
+from lockdown.facts import dovecot, gateway, postfix, queue, watchers
 from lockdown.model.finding import Finding, State
 from lockdown.model.snapshot import Reading, Snapshot
+from lockdown.model.unknown import Unknown
 from tests.live.faults_upkeep import MONITORING_FAULTS
 from tests.recordings.upkeep import files_of, kept, without
 
@@ -82,7 +83,15 @@ def test_of_exim_the_number_is_judged_and_the_rest_is_said_to_be_unknown() -> No
 
 def test_where_only_the_gateway_stands_it_is_what_shuts_guessers_out() -> None:
     none = files_of(watchers.FAIL2BAN, {})
-    assert one(GUESSING_BANNED.id, none, settings='[site]\nrole = "gateway"\n').state is State.PASS
+    alone = {**none, postfix.WHERE: "not installed: no postconf\n", dovecot.EFFECTIVE: "not installed: no doveconf\n"}
+    alone[dovecot.FILES] = "not installed: no /etc/dovecot/dovecot.conf\n"
+    alone[f"{dovecot.FILES}{dovecot.MAIN}"] = "not installed: no /etc/dovecot/dovecot.conf\n"
+    gateway_only = '[site]\nrole = "gateway"\n'
+    assert one(GUESSING_BANNED.id, alone, settings=gateway_only).state is State.PASS
+    logged_in = {name: text for name, text in alone.items() if name != postfix.WHERE}
+    assert one(GUESSING_BANNED.id, logged_in, settings=gateway_only).state is State.WARN
+    unread = {name: Unknown(f"{name}: Permission denied") for name in (*alone, watchers.FAIL2BAN, postfix.EFFECTIVE)}
+    assert one(GUESSING_BANNED.id, unread, settings=gateway_only).state is State.UNKNOWN
 
 
 def test_a_gateway_that_only_looks_on_is_told() -> None:

@@ -19,6 +19,7 @@ from lockdown.checklist.relaying.controls import (
 )
 from lockdown.config import Settings
 from lockdown.facts import exim, opensmtpd, postfix
+from lockdown.host.exim import reduced as exim_reduced
 from lockdown.model.finding import Control, Finding, State
 from lockdown.model.snapshot import Reading, Snapshot
 from lockdown.model.unknown import Unknown
@@ -203,3 +204,15 @@ def test_opensmtpd_is_judged_by_its_rules(name: str) -> None:
 def test_garbage_never_raises(text: str, before: str) -> None:
     for snapshot in (with_exim(before + text), with_exim(text + before), with_smtpd(before + text)):
         assert list(audit(snapshot, Settings()))
+
+
+def test_no_password_of_exim_gets_into_a_snapshot_and_each_line_keeps_its_number() -> None:
+    text = (
+        "hide mysql_servers = localhost/db/user/hunter2\n"
+        "plain:\n  server_condition = ${if and{{eq{$auth2}{bob}} \\\n    {eq{$auth3}{hunter2}}}}\n"
+        "  client_send = ^bob^hunter2\nopen:\n  server_condition = yes\n"
+    )
+    kept = exim_reduced(text)
+    assert "hunter2" not in kept
+    assert len(kept.splitlines()) == len(text.splitlines())
+    assert "server_condition = yes" in kept

@@ -65,7 +65,7 @@ def audit_tls(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
         case Dovecot():
             yield as_far_as_read(mailboxes, _mailboxes(mailboxes))
             yield as_far_as_read(mailboxes, _dovecot_versions(mailboxes))
-    yield from _certificates(snapshot, server, mailboxes)
+    yield from _certificates(snapshot, server, mailboxes, policy)
 
 
 def _each(
@@ -232,7 +232,13 @@ def _mailboxes(found: Dovecot) -> Finding:
         return MAILBOX_TLS.finding(
             State.FAIL, "TLS is off: passwords and mail are read on the way.", *evidence, target="dovecot"
         )
-    if found.value("ssl", "yes") == "required":
+    # For an `inet_listener` the word says only whether TLS begins with the first octet.
+    sections = [one for one in found.all("ssl") if one.within and not one.within[-1].startswith("inet_listener")]
+    if off := [one for one in sections if one.value.lower() == "no"]:
+        says = f"TLS is off for {' '.join(off[0].within)}: passwords and mail are read on the way."
+        return MAILBOX_TLS.finding(State.FAIL, says, off[0].evidence, target="dovecot")
+    loosened = any(one.value.lower() == "yes" for one in sections)
+    if found.value("ssl", "yes") == "required" and not loosened:
         return MAILBOX_TLS.finding(State.PASS, "Mailboxes are opened over TLS only.", *evidence, target="dovecot")
     if found.value(clear, default) == allows:
         return MAILBOX_TLS.finding(State.FAIL, "Passwords are taken in the open.", *evidence, target="dovecot")
@@ -271,7 +277,7 @@ def _dovecot_versions(found: Dovecot) -> Finding:
 # ── certificates ──
 
 
-def _certificates(snapshot: Snapshot, server: object, mailboxes: object) -> Iterator[Finding]:
+def _certificates(snapshot: Snapshot, server: object, mailboxes: object, policy: Settings) -> Iterator[Finding]:
     paths = of_postfix(server) if isinstance(server, Postfix) else []
     paths += of_dovecot(mailboxes) if isinstance(mailboxes, Dovecot) else []
     if not paths:
@@ -287,10 +293,20 @@ def _certificates(snapshot: Snapshot, server: object, mailboxes: object) -> Iter
                 State.UNKNOWN, f"The certificate could not be read: {found.why}.", target=path, next_command=ask
             )
         else:
-            yield _certificate(found, snapshot)
+            yield _certificate(found, snapshot, server, policy)
 
 
-def _certificate(found: Certificate, snapshot: Snapshot) -> Finding:
+def _is_ours(found: Certificate, own: str, policy: Settings) -> bool:
+    """Whether a name on it is the server's, or of one of the domains; where neither is known, that is not asked."""
+    domains = [one for one in policy.site.domains if one != "example.org"]
+    if not own and not domains:
+        return True
+    if own and found.covers(own):
+        return True
+    return any(name == domain or name.endswith(f".{domain}") for name in found.names for domain in domains)
+
+
+def _certificate(found: Certificate, snapshot: Snapshot, server: object, policy: Settings) -> Finding:
     left = found.ends - snapshot.taken_at
     evidence = Evidence(
         found.path,
@@ -308,6 +324,19 @@ def _certificate(found: Certificate, snapshot: Snapshot) -> Finding:
         return CERTIFICATE.finding(
             State.FAIL, f"The key has {found.bits} bits: that is broken.", evidence, target=found.path
         )
+    own = server.value("myhostname") if isinstance(server, Postfix) else ""
+    if not _is_ours(found, own, policy):
+        return _another_name(found, own, evidence)
     return CERTIFICATE.finding(
         State.PASS, f"The certificate is good until {found.ends:%Y-%m-%d}.", evidence, target=found.path
     )
+
+
+def _another_name(found: Certificate, own: str, evidence: Evidence) -> Finding:
+    names = ", ".join(found.names[:3]) or "nobody"
+    if not own:
+        says = f"The certificate is made out to {names}; what this server is called could not be told."
+        ask = "postconf myhostname     (and see that users and other servers reach it by a name on the certificate)"
+        return CERTIFICATE.finding(State.UNKNOWN, says, evidence, target=found.path, next_command=ask)
+    says = f"The certificate is made out to {names}, and neither to {own} nor to your domains."
+    return CERTIFICATE.finding(State.WARN, says, evidence, target=found.path)

@@ -151,19 +151,35 @@ def _early(found: Dovecot, counted: Quota, server: object) -> Finding:
         if element.name == "check_policy_service"
     ]
     evidence = server.evidence("smtpd_recipient_restrictions")
-    if any(re.search(r"quota", place) for place in asked) and service:
+    if service and any(place in _places(found) for one in asked for place in _ends(one)):
         return REFUSED_EARLY.finding(
             State.PASS, "Postfix asks Dovecot before it takes a message.", evidence, target="postfix"
         )
     if service and asked:
-        says = "A policy service is asked; that it is Dovecot's quota-status cannot be told from its address."
-        return REFUSED_EARLY.finding(State.PASS, says, evidence, target="postfix")
+        says = "A policy service is asked, and none of its addresses is that of Dovecot's quota-status."
+        ask = "doveconf -n service/quota-status; postconf smtpd_recipient_restrictions"
+        return REFUSED_EARLY.finding(State.UNKNOWN, says, evidence, target="postfix", next_command=ask)
     if not counted.is_on:
         return REFUSED_EARLY.finding(
             State.NOT_APPLICABLE, "Nothing is counted, so no mailbox is full.", evidence, target="postfix"
         )
     says = "A full mailbox is noticed after the message was taken: it waits, and then bounces."
     return REFUSED_EARLY.finding(State.WARN, says, evidence, target="postfix")
+
+
+def _places(found: Dovecot) -> frozenset[str]:
+    """Where quota-status listens: ports, and the last names of sockets."""
+    ports = {one.value for one in found.all("port") if one.within and one.within[0].startswith("service quota-status")}
+    heads = [path[-1] for path in found.sections if path[0].startswith("service quota-status")]
+    sockets = {head.split()[-1].rpartition("/")[2] for head in heads if head.startswith("unix_listener ")}
+    return frozenset(ports | sockets) - {"0", ""}
+
+
+def _ends(policy_service: str) -> list[str]:
+    """What a policy service is asked at: the port of `inet:host:port`, or the last name of `unix:path`."""
+    words = re.findall(r"[^\s,{}]+", policy_service)
+    ports = [one.rpartition(":")[2] for one in words if one.startswith("inet:")]
+    return ports + [one.rpartition("/")[2].removeprefix("unix:") for one in words if one.startswith("unix:")]
 
 
 # ── without Dovecot ──

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lockdown.facts.dovecot import Dovecot, Setting
 from lockdown.model.finding import Evidence
 
-_UNITS = {"": 1024, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_UNITS = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _SIZE = re.compile(r"(\d{1,15})\s*([bkmgt]?)(?:i?b)?\s*\Z", re.IGNORECASE)
 _DATABASES = re.compile(r"userdb\b.*\b(sql|ldap|passwd-file|lua|dict)|userdb\Z")
 
@@ -54,21 +54,22 @@ def _loads(one: Setting) -> bool:
 def _storage(one: Setting) -> int | None:
     """The limit that a setting gives to everyone, in octets; 0 is unlimited."""
     if re.fullmatch(r"quota\d*_rule", one.name):
-        found = re.match(r"\*:(?:.*:)?storage=([^:]+)", one.value)
-        return _octets(found[1]) if found else None
+        # dovecot's quota rules: a bare number counts KiB after `storage`, octets after `bytes`.
+        found = re.match(r"\*:(?:.*:)?(storage|bytes)=([^:]+)", one.value)
+        return _octets(found[2], 1024 if found[1] == "storage" else 1) if found else None
     in_quota = bool(one.within) and re.match(r"quota\b", one.within[-1])
     if one.name == "quota_storage_size" or (one.name == "storage_size" and in_quota):
         # A size for one mailbox, such as more room for the trash, is no limit of the account.
-        return None if any(head.startswith("mailbox") for head in one.within) else _octets(one.value)
+        return None if any(head.startswith("mailbox") for head in one.within) else _octets(one.value, 1)
     return None
 
 
-def _octets(text: str) -> int | None:
-    """Sizes of Dovecot; in rules of 2.3 a bare number counts KiB. `unlimited` is 0."""
+def _octets(text: str, bare: int) -> int | None:
+    """A size of Dovecot; `bare` is what a number without a unit counts. `unlimited` is 0."""
     if text.strip().lower() in ("unlimited", "0"):
         return 0
     found = _SIZE.match(text.strip())
-    return int(found[1]) * _UNITS[found[2].lower()] if found else None
+    return int(found[1]) * _UNITS.get(found[2].lower(), bare) if found else None
 
 
 def _warnings(found: Dovecot) -> list[Evidence]:

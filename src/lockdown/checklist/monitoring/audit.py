@@ -23,10 +23,13 @@ from lockdown.checklist.monitoring.watch_controls import (
 from lockdown.config import Settings
 from lockdown.facts.aliases import Aliases, aliases
 from lockdown.facts.clock import clock
+from lockdown.facts.dovecot import dovecot
 from lockdown.facts.gateway import gateway
 from lockdown.facts.listeners import listeners
 from lockdown.facts.listings import entries
 from lockdown.facts.mail_server import MAIL_PORTS
+from lockdown.facts.postfix import Absent as NoPostfix
+from lockdown.facts.postfix import Postfix, postfix
 from lockdown.facts.scanner_files import Absent
 from lockdown.facts.watchers import CROWDSEC, LOG, LOGS, MAIL_JAILS, ROTATION, Jail, disks, jails
 from lockdown.model.finding import Control, Evidence, Finding, State
@@ -144,6 +147,14 @@ def _reads_mail(snapshot: Snapshot, crowdsec: object) -> Evidence | None:
     return None
 
 
+def _nobody_logs_in(snapshot: Snapshot) -> bool:
+    """Whether that is known: no Dovecot, and no service of Postfix that takes passwords."""
+    server = postfix(snapshot)
+    takes = isinstance(server, Postfix) and any(server.is_on("smtpd_sasl_auth_enable", one) for one in server.services)
+    is_known = isinstance(server, NoPostfix) or (isinstance(server, Postfix) and not takes)
+    return is_known and isinstance(dovecot(snapshot), Absent)
+
+
 def _banned(snapshot: Snapshot, policy: Settings, found: object, on: list[Jail], crowdsec: Evidence | None) -> Finding:
     if on:
         names = ", ".join(jail.name for jail in on[:4])
@@ -151,7 +162,8 @@ def _banned(snapshot: Snapshot, policy: Settings, found: object, on: list[Jail],
     if crowdsec:
         return GUESSING_BANNED.finding(State.PASS, "CrowdSec reads the mail log.", crowdsec)
     own = gateway(snapshot)
-    if not isinstance(own, Unknown) and policy.site.role == "gateway" and own.settings.monitoring.mode == "answer":
+    limits = not isinstance(own, Unknown) and own.settings.monitoring.mode == "answer"
+    if limits and not isinstance(own, Unknown) and policy.site.role == "gateway" and _nobody_logs_in(snapshot):
         says = "Nobody logs in here, and the gateway itself limits whoever knocks too often."
         return GUESSING_BANNED.finding(State.PASS, says, own.evidence("monitoring.mode"))
     if isinstance(found, Unknown):
