@@ -156,13 +156,13 @@ class _Octets:
 
 
 def read_flight(octets: bytes) -> Hello | Alert | Nonsense | None:
-    """The server's choice, as soon as all that is wanted of it has come."""
+    """The server's choice, as soon as all that is wanted of it has come: what follows cannot change it any more."""
     if len(octets) > MOST_OCTETS:
         return Nonsense("its first flight does not end")
-    handshake, rest = b"", _Octets(octets)
+    said, rest = _Handshake(), _Octets(octets)
     while not rest.is_over:
         if rest.held[rest.at] not in (_HANDSHAKE, _ALERT):
-            return _after_hello(handshake) or Nonsense("it answers with something that is no TLS")
+            return said.found or Nonsense("it answers with something that is no TLS")
         try:
             kind, version, fragment = rest.number(1), rest.number(2), rest.vector(2)
         except _Short:
@@ -170,40 +170,46 @@ def read_flight(octets: bytes) -> Hello | Alert | Nonsense | None:
         if version >> 8 != 3:
             return Nonsense("it answers with something that is no TLS")
         if kind == _ALERT:
-            found = _after_hello(handshake)
-            return found or (Alert(fragment[1]) if len(fragment) >= 2 else Nonsense("its alert is damaged"))
-        handshake += fragment
-    return _chosen(handshake)
+            # in TLS 1.3 all behind the ServerHello is encrypted; before, an alert may follow a choice
+            return said.found or (Alert(fragment[1]) if len(fragment) >= 2 else Nonsense("its alert is damaged"))
+        if chosen := said.add(fragment):
+            return chosen
+    return None
 
 
-def _after_hello(handshake: bytes) -> Hello | Nonsense | None:
-    """What was said before something that is not read: in TLS 1.3 all behind the ServerHello is encrypted."""
-    found = _chosen(handshake, is_over=True)
-    return found if isinstance(found, Hello) else None
+@dataclass(slots=True)
+class _Handshake:
+    """The messages of the handshake, each read once, as soon as it is whole."""
 
-
-def _chosen(handshake: bytes, *, is_over: bool = False) -> Hello | Nonsense | None:
+    held: bytes = b""
     found: Hello | None = None
-    rest = _Octets(handshake)
-    while not rest.is_over:
+
+    def add(self, fragment: bytes) -> Hello | Nonsense | None:
+        """The choice, once nothing more is wanted of it."""
+        rest = _Octets(self.held + fragment)
+        self.held = rest.held
+        while not rest.is_over:
+            try:
+                kind, body = rest.number(1), rest.vector(3)
+            except _Short:
+                return None
+            self.held = rest.held[rest.at :]
+            if chosen := self._read(kind, body):
+                return chosen
+        return None
+
+    def _read(self, kind: int, body: bytes) -> Hello | Nonsense | None:
         try:
-            kind, body = rest.number(1), rest.vector(3)
-        except _Short:
-            break
-        try:
-            if kind == _SERVER_HELLO and found is None:
-                found = _server_hello(body)
-            elif found is None:
-                return Nonsense("its handshake starts without a ServerHello")
-            elif kind == _KEY_EXCHANGE:
-                return _with_group(found, body)
-            elif kind == _DONE:
-                return found
+            if self.found is None:
+                if kind != _SERVER_HELLO:
+                    return Nonsense("its handshake starts without a ServerHello")
+                self.found = _server_hello(body)
+                return self.found if self.found.version == TLS13 else None
+            if kind == _KEY_EXCHANGE:
+                return _with_group(self.found, body)
         except _Short:
             return Nonsense("its handshake is damaged")
-    if found is not None and (is_over or found.version == TLS13):
-        return found
-    return None
+        return self.found if kind == _DONE else None
 
 
 def _server_hello(body: bytes) -> Hello:

@@ -442,6 +442,10 @@ def _der(one: object) -> bytes:
     return one if isinstance(one, bytes) else one.public_bytes(2)  # type: ignore[attr-defined]
 
 
+# the library's own refusals of a malformed certificate, none of which is a ValueError
+_NOT_X509 = (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+
+
 def certificate(der: bytes) -> Certificate | None:
     """What must be known of one certificate; None for one that cannot be read."""
     try:
@@ -465,7 +469,7 @@ def certificate(der: bytes) -> Certificate | None:
                 "1 2": hashlib.sha512(spki).hexdigest(),
             },
         )
-    except (ValueError, TypeError, UnsupportedAlgorithm, OverflowError):
+    except (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, *_NOT_X509):
         return None
 
 
