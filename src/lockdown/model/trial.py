@@ -1,0 +1,196 @@
+"""Trial: a move-by-move attack of a drill on the live server, harmless, and how its room judges what was heard.
+
+A letter that must be stopped is a `Step`; whatever needs a conversation, a port, a crowd or a log-in is a Trial.
+A room writes the moves and judges; the engine makes them, from a stranger's address, and cleans up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple, TypeAlias
+
+from lockdown.model.finding import State
+from lockdown.model.snapshot import Snapshot
+
+
+class Who(StrEnum):
+    """From which address a move is made. All but HERE are addresses that the server cannot know."""
+
+    STRANGER = "a stranger"
+    OTHER = "another stranger"
+    """Has nothing to do with the first: what he suffers is harm to the innocent."""
+    HERE = "this machine"
+
+
+class Need(StrEnum):
+    """What a trial cannot be held without; a trial whose need is not met is not told, with the reason."""
+
+    MAILBOX = "a mailbox of the drill's own"
+    """That may be filled: `--mailbox`, `--to`, and that account's password."""
+    ACCOUNT = "an account of the drill's own"
+    """User and password, to sign in with."""
+    PROOF = "a place where relayed mail arrives"
+    """The stranger's own address, to which mail is addressed by its literal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Open an SMTP conversation and hear the greeting. One for each `Who`; a second ends the first."""
+
+    port: int = 25
+    who: Who = Who.STRANGER
+    starttls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """One command line, without its CRLF, and its answer. Octets are sent as they are, CRLF included."""
+
+    line: str | bytes
+    who: Who = Who.STRANGER
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """After a 354: a letter with the mark of the trial, filled up to `size_bytes`; then the dot, and its answer."""
+
+    size_bytes: int = 0
+    """0: as long as it is."""
+    who: Who = Who.STRANGER
+    octets_per_second: int = 0
+    """0: as fast as it goes. Else for at most `seconds`, then the line is dropped."""
+    seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """A whole letter in a conversation of its own: EHLO to QUIT. The answer is that of the step that ended it."""
+
+    recipient: str
+    sender: str = "canary@drill.example"
+    size_bytes: int = 0
+    times: int = 1
+    port: int = 25
+    who: Who = Who.STRANGER
+    as_user: bool = False
+    """Over STARTTLS, signed in with the drill's own account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """Connect to a port of the server, say nothing, leave."""
+
+    port: int
+    ipv6: bool = False
+    who: Who = Who.STRANGER
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Try to sign in to a service with the drill's own account, with its password or with wrong ones."""
+
+    service: str
+    """imap, imaps, submission or ssh."""
+    right: bool
+    times: int = 1
+    """Each with another wrong password."""
+    who: Who = Who.STRANGER
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Open so many conversations and say nothing in them until the trial is over."""
+
+    connections: int
+    port: int = 25
+    who: Who = Who.STRANGER
+    drip_seconds: float = 0.0
+    """0: silent. Else one octet of an endless command each so many seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Let time pass; nothing is said."""
+
+    seconds: float
+
+
+Move: TypeAlias = Connect | Say | Content | Deliver | Knock | SignIn | Hold | Wait
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What came of one move. `code` 0: no SMTP answer; `lost` then says why, empty where none was due."""
+
+    code: int = 0
+    text: str = ""
+    lost: str = ""
+    seconds: float = 0.0
+    verb: str = ""
+    """The step that a Deliver ended at: CONNECT, MAIL, RCPT, DATA, DATA-END."""
+    codes: tuple[int, ...] = ()
+    """Of each repetition, in order (0 where there was no answer)."""
+    door: str = ""
+    """Of a Knock: open, closed (refused at once), silent (no answer in time), or unknown with the reason in `lost`."""
+    arrived: int = 0
+    """How many of the letters of this move lie in the canary's mailbox, or came back to the stranger's own address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What the moves are written with."""
+
+    mark: str
+    """Letters and digits, found nowhere else."""
+    now: datetime
+    domain: str
+    """One of ours."""
+    recipient: str
+    """The canary mailbox."""
+    address: str
+    """The server's, as the stranger reaches it."""
+    stranger: str
+    """The stranger's own: a letter to `canary@[stranger]` that arrives there was relayed."""
+    user: str = ""
+    """The drill's own account; empty where there is none."""
+    snapshot: Snapshot | None = None
+    """The readings of the server, where it is this machine."""
+    limit_bytes: int = 0
+    """The size that the server announces; 0 where it announces none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Everything that was heard, move by move, and whether plain mail still gets through."""
+
+    scene: Scene
+    heard: tuple[Heard, ...]
+    plain_arrived: bool
+    """The plain letter sent during or right after the trial, by another stranger, lies in the mailbox."""
+
+
+class Judged(NamedTuple):
+    """How the control stood the trial: PASS, FAIL, or UNKNOWN where it could not be told. `says` is one sentence."""
+
+    state: State
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One attack, whole."""
+
+    control: str
+    set: str
+    """As a heading: "the relay matrix"."""
+    name: str
+    """Within the set."""
+    moves: Callable[[Scene], tuple[Move, ...]]
+    judge: Callable[[Told], Judged]
+    """Pure. Where `plain_arrived` is False, the engine turns a PASS into UNKNOWN by itself."""
+    why: str
+    """What it means when it does not hold, in a sentence."""
+    needs: frozenset[Need] = field(default_factory=frozenset)
