@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -135,6 +136,14 @@ def test_no_reading_whatever_its_name_lands_outside(
         return  # two names that become one file, or one that is a folder for another: refused, in words
     assert [path.name for path in base.iterdir()] == ["s"]
     read_folder(base / "s")
+
+
+def test_a_name_that_is_a_path_of_the_machine_is_not_written_there(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory() as elsewhere:
+        write_folder(snapshot({f"{elsewhere}/outside": Unknown("no"), "/": "text"}), tmp_path / "s")
+        assert list(Path(elsewhere).iterdir()) == []
+    found = read_folder(tmp_path / "s")
+    assert all(isinstance(reading, Unknown) for reading in found.readings.values())
 
 
 def test_a_list_of_files_and_the_files_themselves_come_back_as_they_were(tmp_path: Path) -> None:

@@ -75,10 +75,8 @@ def _file_of(name: str, parents: Collection[str]) -> str:
 def _write_reading(folder: Path, name: str, reading: Reading, file: str) -> dict[str, Any]:
     """The reading's line in the manifest: its length shows later whether the file is still whole."""
     if not _NAME.match(name):
-        reading, file = (
-            Unknown(f"{name!r} is no name for a file, so it is not kept"),
-            re.sub(r"[^A-Za-z0-9/]", "_", name),
-        )
+        # read_folder answers for it by its name alone: a name that is none must never become a path
+        return {"bytes": 0, "unknown": True}
     text, ending = (reading.why, ".unknown") if isinstance(reading, Unknown) else (reading, "")
     path = folder / f"{file}{ending}"
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
