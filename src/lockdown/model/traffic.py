@@ -1,0 +1,135 @@
+"""Traffic: by what a message can be told from others, how sure that is, and how a flood of such messages is answered.
+
+Proven identity before label: what nobody has proved (a sender address, a HELO name) can be anybody's, and an answer to
+it harms whoever is named. Values only; the room of item 9 judges, the engine counts and answers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import IntEnum, StrEnum
+
+
+class Forgeability(IntEnum):
+    """How hard it is for somebody else to have the same value. Ordered: the lower, the better to answer to."""
+
+    PROVEN = 0
+    """Signed in, or signed and aligned: it is him, or who has his key."""
+    UNFORGEABLE = 1
+    """An address that a completed SMTP dialogue came from."""
+    CONTENT = 2
+    """What is in the message: the same for all of the flood, and for nobody else."""
+    LABEL = 3
+    """Anybody may write it."""
+
+
+class Dimension(StrEnum):
+    """One thing that messages have in common. The value is what the user reads and types."""
+
+    USER = "user"
+    DKIM = "dkim-domain"
+    """The domain of an aligned signature that holds."""
+    SPF = "spf-domain"
+    """The envelope domain, where SPF passes and it is aligned."""
+    CLIENT = "client"
+    """One address."""
+    NETWORK = "network"
+    """Its /24 or /64."""
+    WIDE_NETWORK = "wide-network"
+    """Its /16 or /48: as far as one provider may reach; never blocked as a whole."""
+    BODY = "body"
+    """A digest of the body with numbers, addresses and names of recipients taken out."""
+    ATTACHMENT = "attachment"
+    URL_HOST = "url-host"
+    SUBJECT = "subject"
+    """Its words in their shape, numbers taken out."""
+    HELO = "helo"
+    SENDER = "sender"
+    """The envelope sender as written; "" is the null sender."""
+    SENDER_DOMAIN = "sender-domain"
+    RECIPIENT = "recipient"
+    """Not who does it, but whom it hits."""
+
+    @property
+    def forgeability(self) -> Forgeability:
+        """How sure a value of this dimension is."""
+        return _FORGEABILITY.get(self, Forgeability.LABEL)
+
+
+_FORGEABILITY = {
+    Dimension.USER: Forgeability.PROVEN,
+    Dimension.DKIM: Forgeability.PROVEN,
+    Dimension.SPF: Forgeability.PROVEN,
+    Dimension.CLIENT: Forgeability.UNFORGEABLE,
+    Dimension.NETWORK: Forgeability.UNFORGEABLE,
+    Dimension.WIDE_NETWORK: Forgeability.UNFORGEABLE,
+    Dimension.BODY: Forgeability.CONTENT,
+    Dimension.ATTACHMENT: Forgeability.CONTENT,
+    Dimension.URL_HOST: Forgeability.CONTENT,
+    Dimension.SUBJECT: Forgeability.CONTENT,
+}
+
+Match = tuple[tuple[Dimension, str], ...]
+"""All of these values together; a message matches that has each."""
+
+
+class Rung(IntEnum):
+    """How an automatic answer treats what it matches; each has its end. The next is tried when one does not help."""
+
+    OBSERVE = 0
+    SLOW = 1
+    """One connection at a time, and each answer waits a little."""
+    DEFER = 2
+    """451: whoever is honest comes again."""
+    QUARANTINE = 3
+    """Accepted, and held for a person: nothing is lost."""
+    REJECT = 4
+    """550."""
+    DROP = 5
+    """The packet filter, for networks alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restrain:
+    """A wish: treat messages that match like this for so long. The engine decides whether it may be."""
+
+    match: Match
+    rung: Rung
+    term: timedelta
+    coverage: float
+    """Which part of the flood matches, from 0 to 1."""
+    spill: float
+    """Which part of the good mail of the last 30 days would have matched, from 0 to 1."""
+    words: str
+    """Why these values and no others, for people: "94 % from 203.0.113.0/24, no good mail in 30 days"."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldQueued:
+    """A wish: hold what is queued and matches (a user, a sender, a client), so that it can be released again."""
+
+    match: Match
+    words: str
+
+
+class Grip(IntEnum):
+    """How firmly a user's account is held."""
+
+    TELL = 0
+    HOLD_OUTBOUND = 1
+    """What it sends outside is held in the queue: nothing is lost."""
+    LOCK = 2
+    """Its sessions end, and its password opens nothing until a person lets it."""
+
+
+@dataclass(frozen=True, slots=True)
+class GripUser:
+    """A wish: hold this account as firmly as that."""
+
+    user: str
+    grip: Grip
+    words: str
+
+
+Wish = Restrain | HoldQueued | GripUser
