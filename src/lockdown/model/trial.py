@@ -89,8 +89,48 @@ class Knock:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """A conversation in clear text that is not SMTP: what the server says first, then each line and its answer.
+
+    Heard: `text` has all that the server said, line by line; `lost` why there is no more.
+    """
+
+    port: int
+    lines: tuple[str, ...] = ()
+    """An answer ends with a line that begins with the first word of what was asked, with `+OK` or with `-ERR`."""
+    who: Who = Who.STRANGER
+
+
+@dataclass(frozen=True, slots=True)
+class WaysIn:
+    """Ask sshd which ways of signing in it offers (method `none` of RFC 4252 5.2); nothing is tried.
+
+    Heard: `text` has them, parted by commas; `lost` why they could not be heard.
+    """
+
+    user: str
+    port: int = 22
+    who: Who = Who.STRANGER
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """See what has come to the drill's own mailbox since the trial began and is not of the drill.
+
+    Heard: `arrived` counts the letters, `text` has the subject of each, one a line; `lost` why nobody could look.
+    """
+
+    seconds: float = 20.0
+    """Until there is one, for so long at most."""
+
+
+@dataclass(frozen=True, slots=True)
 class SignIn:
-    """Try to sign in to a service with the drill's own account, with its password or with wrong ones."""
+    """Try to sign in to a service with the drill's own account, with its password or with wrong ones.
+
+    Every try is a connection of its own; imap and submission by STARTTLS where it is offered. Heard: `codes` of each
+    try, 235 signed in, 535 refused, what SMTP says else, 0 no answer; `took` the seconds of each; `lost` as ever.
+    """
 
     service: str
     """imap, imaps, submission or ssh."""
@@ -118,7 +158,7 @@ class Wait:
     seconds: float
 
 
-Move: TypeAlias = Connect | Say | Content | Deliver | Knock | SignIn | Hold | Wait
+Move: TypeAlias = Connect | Say | Content | Deliver | Knock | Ask | WaysIn | Look | SignIn | Hold | Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +173,8 @@ class Heard:
     """The step that a Deliver ended at: CONNECT, MAIL, RCPT, DATA, DATA-END."""
     codes: tuple[int, ...] = ()
     """Of each repetition, in order (0 where there was no answer)."""
+    took: tuple[float, ...] = ()
+    """The seconds of each repetition, in order."""
     door: str = ""
     """Of a Knock: open, closed (refused at once), silent (no answer in time), or unknown with the reason in `lost`."""
     arrived: int = 0
@@ -194,3 +236,5 @@ class Trial:
     why: str
     """What it means when it does not hold, in a sentence."""
     needs: frozenset[Need] = field(default_factory=frozenset)
+    fills: bool = False
+    """It fills the mailbox: its letters are taken out again before the plain one is sent."""
