@@ -191,7 +191,7 @@ def _findings(room: Room, snapshot: Snapshot, policy: Settings) -> Iterator[Find
 
 def _is_demanded(control: Control, snapshot: Snapshot) -> bool:
     """Whether silence on it would hide something: not where it is another's to tell, or nothing was probed."""
-    return not (control.in_flight or control.by_word) and (
+    return not (control.in_flight or control.by_word or control.by_drill) and (
         not control.black_box or any(name.startswith(PROBED) for name in snapshot.readings)
     )
 

@@ -51,6 +51,8 @@ class Control:
     """Judged on what was seen from outside: where nothing was probed, an audit has nothing to say of it."""
     by_word: bool = False
     """Nothing on a machine shows it: a named person says so in `audit.attested`, until a day."""
+    by_drill: bool = False
+    """Only an attack shows it: an audit has nothing to read it from."""
 
     def finding(
         self, state: State, says: str, *evidence: Evidence, target: str = "this host", next_command: str = ""

@@ -165,8 +165,20 @@ REVIEWED = Control(
     evidence="a person's word",
     by_word=True,
 )
+GUESSING = Control(
+    id="admins.guessing-is-stopped",
+    title="Who guesses passwords is held up, and nobody else is",
+    severity=Severity.HIGH,
+    why="Whoever may guess without end finds the weakest password; a limit by name locks its owner out instead.",
+    fix="apt-get install fail2ban     (its jails sshd, dovecot and postfix-sasl in /etc/fail2ban/jail.local)",
+    evidence="a drill: wrong passwords from one strange address, the right one from another",
+    side_effects="who mistypes often has to wait; name offices behind one address in ignoreip",
+    undo="apt-get purge fail2ban",
+    by_drill=True,
+)
 
 CONTROLS = (
     ONE_ROOT, FEW, BY_NAME, NO_EMPTY, STRONG_HASHES, LENGTH, NO_AGEING, SUDO_PASSWORD, ROOT_SSH, PASSWORD_SSH, KEYS,
     UNUSED, SERVICE_SHELLS, NO_SETUP_PAGES, CONSOLE, SECOND_FACTOR, REVIEWED,
+    GUESSING,
 )  # fmt: skip
