@@ -18,6 +18,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -51,6 +52,8 @@ with open("/etc/hosts", "w") as hosts:
     hosts.write("127.0.0.1 localhost\\n::1 localhost\\n127.0.1.1 mail.example.org mail\\n")
 with open("/etc/hostname", "w") as name:
     name.write("mail.example.org\\n")
+with open("/etc/resolv.conf", "w") as resolver:  # nobody answers there, and that is known at once
+    resolver.write("nameserver 127.0.0.1\\n")
 os.makedirs("/run/lock", exist_ok=True)
 sys.stdout.write("ready\\n"); sys.stdout.flush()
 signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -135,13 +138,17 @@ class Machine:
     def run(
         self, *argv: str, check: bool = True, seconds: float = _SECONDS, stdin: str = ""
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command in the machine and hear what it says."""
-        done = subprocess.run(
-            self.command(*argv), input=stdin, capture_output=True, text=True, timeout=seconds, check=False
-        )
-        if check and done.returncode != 0:
-            raise AssertionError(f"{' '.join(argv)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
-        return done
+        """Run a command in the machine and hear what it says; daemons that it leaves behind are not waited for."""
+        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+            done = subprocess.run(
+                self.command(*argv), input=stdin, stdout=out, stderr=err, text=True, timeout=seconds, check=False
+            )
+            out.seek(0)
+            err.seek(0)
+            heard = subprocess.CompletedProcess(argv, done.returncode, out.read(), err.read())
+        if check and heard.returncode != 0:
+            raise AssertionError(f"{' '.join(argv)} ended with {heard.returncode}:\n{heard.stdout}\n{heard.stderr}")
+        return heard
 
     def lockdown(
         self, *arguments: str, check: bool = False, seconds: float = 300.0
