@@ -320,6 +320,18 @@ class Antispam(Section, frozen=True):
     deny: Annotated[tuple[str, ...], why("Addresses and domains whose mail is refused.")] = ()
 
 
+class Mailboxes(Section, frozen=True):
+    """Item 5: the end of a mailbox."""
+
+    limit: Annotated[
+        ByteSize,
+        why(
+            "What is proposed for a mailbox that has no limit; 0: by site.profile (starter 10, business 5, strict 2 GiB). "
+            "It becomes less where the disk would not hold it for every mailbox."
+        ),
+    ] = ByteSize(0)
+
+
 class Relaying(Section, frozen=True):
     """Item 8."""
 
@@ -342,6 +354,21 @@ class Services(Section, frozen=True):
         tuple[str, ...],
         why('Ports that are wanted beside those of mail and ssh, each with its reason: "tcp/443 webmail".'),
     ] = ()
+
+
+class Admins(Section, frozen=True):
+    """Item 7: who administers, and what their passwords are held against."""
+
+    keep: Annotated[
+        tuple[str, ...], why("Accounts that are never proposed to be locked, used or not: the one for an emergency.")
+    ] = ()
+    breach_list: Annotated[
+        str,
+        why(
+            'Passwords that others have lost, to hold new ones against: "file:PATH", lines "SHA1:COUNT" sorted by hash, '
+            "as Have I Been Pwned ships them. Empty: none."
+        ),
+    ] = ""
 
 
 class Monitoring(Section, frozen=True):
@@ -386,6 +413,33 @@ class Monitoring(Section, frozen=True):
     ] = ()
 
 
+class Apply(Section, frozen=True):
+    """How changes to this machine are proved, and undone."""
+
+    probation: Annotated[
+        timedelta,
+        why(
+            "For what may shut the administrator out, and where nobody can tell whether mail flows: so long it waits "
+            "for `lockdown confirm` over a new connection, then it is undone by itself."
+        ),
+    ] = timedelta(minutes=10)
+    server: Annotated[
+        str, why("host:port of this machine's mail server, for the letter before and after an apply.")
+    ] = "127.0.0.1:25"
+    canary: Annotated[
+        str,
+        why("Who receives that letter; empty: postmaster of the first of site.domains. It may stay in the mailbox."),
+    ] = ""
+    mailbox: Annotated[
+        str,
+        why(
+            "Where it arrives, to be seen and removed: maildir:PATH, imaps://USER@HOST; empty: the server's own log "
+            "tells that it was delivered."
+        ),
+    ] = ""
+    mailbox_password: Annotated[str, why("A file with the password of an IMAP mailbox.")] = ""
+
+
 class Settings(Section, frozen=True):
     """The whole of `lockdown.toml`."""
 
@@ -399,9 +453,12 @@ class Settings(Section, frozen=True):
     antivirus: Antivirus = Antivirus()
     antispam: Antispam = Antispam()
     attachments: Attachments = Attachments()
+    mailboxes: Mailboxes = Mailboxes()
     relaying: Relaying = Relaying()
     services: Services = Services()
+    admins: Admins = Admins()
     monitoring: Monitoring = Monitoring()
+    apply: Apply = Apply()
 
 
 @dataclass(frozen=True, slots=True)
@@ -682,7 +739,8 @@ Problems = Iterator[tuple[str, str]]
 
 def _listeners(settings: Settings) -> Problems:
     listeners = [("gateway.listen", listen) for listen in settings.gateway.listen]
-    for key, listen in [*listeners, ("console.listen", settings.console.listen)]:
+    others = [("console.listen", settings.console.listen), ("apply.server", settings.apply.server)]
+    for key, listen in [*listeners, *others]:
         if not _LISTEN.match(listen) or int(listen.rpartition(":")[2]) > 65535:
             yield key, f'{listen!r} is not host:port, like "127.0.0.1:2525"'
     if not listeners:

@@ -15,13 +15,14 @@ from lockdown.model.snapshot import Snapshot, absent
 from lockdown.model.unknown import Unknown
 
 PASSWD, GROUP, SHADOW = "accounts/passwd", "accounts/group", "accounts/shadow"
-LAST, KEYS = "accounts/lastlog", "accounts/keys"
+LAST, KEYS, IN_USE = "accounts/lastlog", "accounts/keys", "accounts/in-use"
 LOGIN_DEFS, QUALITY, COMMON_PASSWORD = "accounts/login.defs", "accounts/pwquality", "accounts/common-password"
 PANELS = "accounts/panels"
 ROTATION, JOURNAL, JOURNAL_KEPT = "accounts/logrotate", "accounts/journald", "accounts/logs"
 ROOT_GROUPS = ("sudo", "wheel", "admin", "docker", "lxd", "disk", "shadow", "incus-admin")
 """Members of these can become root without being asked twice."""
 _NO_SHELL = re.compile(r"(?:/nologin|/false|/sync|/shutdown|/halt)\Z")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WEAK = frozenset({"md5", "des", "bsdi", "sun-md5"})
 
 
@@ -51,6 +52,10 @@ class Password:
     kind: str
     longest_days: int | None
     evidence: Evidence
+    changed: int | None = None
+    """The day on which it was set, counted from 1970-01-01."""
+    expires: int | None = None
+    """The day from which the account lets nobody in, whatever he has."""
 
     @property
     def lets_in(self) -> bool:
@@ -59,6 +64,10 @@ class Password:
     @property
     def is_weak(self) -> bool:
         return self.kind in _WEAK
+
+    def is_shut(self, now: datetime) -> bool:
+        """No password opens it, and it has expired, so no key does either."""
+        return not self.lets_in and self.expires is not None and self.expires <= (now - _EPOCH).days
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +141,50 @@ def passwords(snapshot: Snapshot) -> Mapping[str, Password] | Unknown:
         fields = line.split(" ")
         if len(fields) != 8:
             return Unknown(f"{SHADOW} line {number} is not understood")
-        longest = int(fields[4]) if fields[4].isascii() and fields[4].isdigit() and len(fields[4]) < 9 else None
+        changed, longest, expires = (_days(fields[at]) for at in (2, 4, 7))
         # The hash itself was left out when it was read.
         shown = f"{fields[0]}: {fields[1]}" + (f", to be changed after {longest} days" if longest else "")
-        found[fields[0]] = Password(fields[1], longest, Evidence("/etc/shadow", shown, number))
+        shown += f", expires on day {expires}" if expires is not None else ""
+        found[fields[0]] = Password(fields[1], longest, Evidence("/etc/shadow", shown, number), changed, expires)
     return found or Unknown("/etc/shadow holds no line")
+
+
+def _days(field: str) -> int | None:
+    return int(field) if field.isascii() and field.isdigit() and len(field) < 9 else None
+
+
+def shut_accounts(snapshot: Snapshot) -> frozenset[str]:
+    """Accounts that surely let nobody in any more; where the shadow file was not read, none is known to be."""
+    kept = passwords(snapshot)
+    if isinstance(kept, Unknown):
+        return frozenset()
+    return frozenset(name for name, one in kept.items() if one.is_shut(snapshot.taken_at))
+
+
+def in_use(snapshot: Snapshot) -> frozenset[str] | Unknown:
+    """Accounts that somebody is signed in with, or that a process runs as, now."""
+    text, found = _text(snapshot, IN_USE), accounts(snapshot)
+    if isinstance(text, Unknown):
+        return text
+    if isinstance(found, Unknown):
+        return found
+    words = set(text.split())
+    if "0" not in words:
+        return Unknown(f"{IN_USE} tells of no process of root: it was cut short, or is none")
+    return frozenset(one.name for one in found.accounts if one.name in words or str(one.uid) in words)
+
+
+def login_setting(snapshot: Snapshot, name: str) -> tuple[str, Evidence] | Unknown:
+    """A setting of /etc/login.defs; empty where it is not written. The last line counts."""
+    text = _text(snapshot, LOGIN_DEFS)
+    if isinstance(text, Unknown):
+        return text
+    value, evidence = "", Evidence("/etc/login.defs", f"{name} is not written")
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = line.split()
+        if len(words) >= 2 and words[0] == name:
+            value, evidence = words[1], Evidence("/etc/login.defs", line.strip(), number)
+    return value, evidence
 
 
 def keys(snapshot: Snapshot) -> tuple[Key, ...] | Unknown:
@@ -201,9 +249,10 @@ def least_length(snapshot: Snapshot) -> tuple[int | None, Evidence] | Unknown:
 
 
 def _quality_length(snapshot: Snapshot) -> int:
-    """pwquality.conf(5): 8 unless written."""
+    """pwquality.conf(5): 8 unless written; the drop-ins are read first, so the main file has the last word."""
     length = 8
-    for reading in snapshot.below(QUALITY).values():
+    files = sorted(snapshot.below(QUALITY).items(), key=lambda one: (not one[0].count(".d/"), one[0]))
+    for _, reading in files:
         if isinstance(reading, str) and (found := re.findall(r"(?m)^\s*minlen\s*=\s*(\d{1,4})", reading)):
             length = int(found[-1])
     return length

@@ -13,7 +13,7 @@ import re
 
 from lockdown.facts import accounts, aliases, catch_all, sshd, sudoers
 from lockdown.facts import postfix as facts
-from lockdown.host.asked import Command, File, Files, Listing, Sources
+from lockdown.host.asked import Command, File, Files, Listing, Script, Sources
 from lockdown.model.snapshot import Snapshot
 
 _MOST_TABLES = 50
@@ -23,6 +23,12 @@ _KINDS = (
 )  # fmt: skip
 _KEY_TYPES = re.compile(r"(?:^|\s)((?:sk-)?(?:ssh|ecdsa)-[\w@.-]+)\s+([A-Za-z0-9+/=]+)(?:\s+(.*))?$")
 
+# Who is signed in, by name; and the number of each user that a process runs as.
+_IN_USE = r"""
+who 2>/dev/null | awk '{ print $1 }' | sort -u
+sed -n 's/^Uid:[[:space:]]*\([0-9]*\).*/\1/p' /proc/[0-9]*/status 2>/dev/null | sort -un
+"""
+
 
 def sources() -> Sources:
     """Each reading, and how it is taken."""
@@ -31,6 +37,7 @@ def sources() -> Sources:
         accounts.GROUP: File("/etc/group", reduce=second_field_shown),
         accounts.SHADOW: File("/etc/shadow", reduce=shadow_kinds),
         accounts.LAST: Command(("lastlog",), seconds=3),
+        accounts.IN_USE: Script(_IN_USE, seconds=5),
         sudoers.MAIN: File("/etc/sudoers"),
         sudoers.PARTS: Files(("/etc/sudoers.d/*",)),
         sshd.MAIN: File("/etc/ssh/sshd_config"),

@@ -18,7 +18,19 @@ import psutil
 from lockdown import __version__
 from lockdown.config import Loaded
 from lockdown.facts import gateway, interfaces, listeners
-from lockdown.host import accounts, backups, dovecot, exim, firewall, opensmtpd, packages, postfix, queue, scanners
+from lockdown.host import (
+    accounts,
+    backups,
+    dovecot,
+    exim,
+    firewall,
+    opensmtpd,
+    owners,
+    packages,
+    postfix,
+    queue,
+    scanners,
+)
 from lockdown.host.asked import Asked, Native, Script, Sources
 from lockdown.host.local import PLACES, read_here
 from lockdown.model.snapshot import Reading, Snapshot
@@ -34,6 +46,7 @@ FIRST: tuple[Callable[[], Sources], ...] = (
     opensmtpd.sources,
     dovecot.sources,
     firewall.sources,
+    owners.sources,
 )
 """What is asked at once, subject by subject."""
 NEXT: tuple[Callable[[Snapshot], Sources], ...] = (

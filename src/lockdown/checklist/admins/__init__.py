@@ -12,8 +12,6 @@ CARD = Card(
     promise="Few people hold the keys, each by name, with strong passwords and a second factor.",
     controls=CONTROLS,
     empty={
-        "enforce": "Lockdown changes no accounts yet.",
         "watch": "A new administrator raises no alarm yet.",
-        "drill": "No sign-in is tried with a weak password yet.",
     },
 )

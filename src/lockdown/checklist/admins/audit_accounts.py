@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from lockdown.checklist.admins.controls import (
     BY_NAME,
@@ -28,6 +27,7 @@ from lockdown.facts.accounts import (
     last_use,
     least_length,
     passwords,
+    shut_accounts,
 )
 from lockdown.facts.scanner_files import Absent
 from lockdown.facts.sudoers import Rule, Sudo, sudo
@@ -46,13 +46,6 @@ _SHARED = frozenset(
 _ROOT = "sudo lockdown audit --item admins"
 
 
-@dataclass(frozen=True, slots=True)
-class Admins:
-    """Everyone who can become root but root itself, and why."""
-
-    people: Mapping[str, Evidence]
-
-
 def audit_accounts(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
     """What /etc/passwd, the groups and sudo say."""
     found, rules = accounts(snapshot), sudo(snapshot)
@@ -61,7 +54,7 @@ def audit_accounts(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
             (ONE_ROOT, FEW, BY_NAME, SERVICE_SHELLS, UNUSED), f"Who is on the machine could not be read: {found.why}."
         )
     else:
-        yield _one_root(found)
+        yield _one_root(snapshot, found)
         yield from _service_shells(snapshot, found)
         yield from _admins(snapshot, policy, found, rules)
     yield _sudo_asks(rules)
@@ -71,8 +64,15 @@ def _unknown(controls: tuple[Control, ...], says: str) -> Iterator[Finding]:
     return (control.finding(State.UNKNOWN, says, next_command=_ROOT) for control in controls)
 
 
-def _one_root(found: Accounts) -> Finding:
-    others = [one for one in found.accounts if one.uid == 0 and one.name != "root"]
+def second_roots(found: Accounts) -> list[Account]:
+    """Who has uid 0 under another name."""
+    return [one for one in found.accounts if one.uid == 0 and one.name != "root"]
+
+
+def _one_root(snapshot: Snapshot, found: Accounts) -> Finding:
+    shut = shut_accounts(snapshot)
+    others = [one for one in second_roots(found) if one.name not in shut]
+    closed = [one for one in second_roots(found) if one.name in shut]
     if others:
         names = ", ".join(one.name for one in others)
         return ONE_ROOT.finding(
@@ -80,6 +80,9 @@ def _one_root(found: Accounts) -> Finding:
             next_command=f"usermod -u 2000 {others[0].name}     (or userdel {others[0].name})",
         )  # fmt: skip
     root = found.named("root")
+    if closed:
+        says = f"Only root gets in with uid 0: {', '.join(one.name for one in closed)} is locked and expired."
+        return ONE_ROOT.finding(State.PASS, says, *(one.evidence for one in closed))
     return ONE_ROOT.finding(State.PASS, "Only root has uid 0.", *((root.evidence,) if root else ()))
 
 
@@ -87,11 +90,26 @@ def _admins(snapshot: Snapshot, policy: Settings, found: Accounts, rules: Sudo |
     if isinstance(rules, Unknown):
         yield from _unknown((FEW, BY_NAME, UNUSED), f"Who may use sudo could not be read: {rules.why}.")
         return
-    given = rules.rules if isinstance(rules, Sudo) else ()
-    admins = dict(_who(found, given))
+    admins = _administrators(snapshot, found, rules)
     yield _few(admins, policy, rules)
     yield _by_name(admins)
     yield _unused(snapshot, admins)
+
+
+def administrators(snapshot: Snapshot) -> Mapping[str, Evidence] | Unknown:
+    """Everyone who can become root but root itself, and why; whoever is locked and expired no longer can."""
+    found, rules = accounts(snapshot), sudo(snapshot)
+    if isinstance(found, Unknown):
+        return found
+    if isinstance(rules, Unknown):
+        return rules
+    return _administrators(snapshot, found, rules)
+
+
+def _administrators(snapshot: Snapshot, found: Accounts, rules: Sudo | Absent) -> Mapping[str, Evidence]:
+    shut = shut_accounts(snapshot)
+    given = rules.rules if isinstance(rules, Sudo) else ()
+    return {name: evidence for name, evidence in _who(found, given) if name not in shut}
 
 
 def _who(found: Accounts, rules: tuple[Rule, ...]) -> Iterator[tuple[str, Evidence]]:
@@ -145,13 +163,13 @@ def _unused(snapshot: Snapshot, admins: Mapping[str, Evidence]) -> Finding:
     if isinstance(used, Unknown):
         says = f"When administrators last signed in could not be read: {used.why}."
         return UNUSED.finding(State.UNKNOWN, says, next_command="lastlog     (package login)")
-    for name in admins:
-        last = used.get(name)
-        if name in used and (last is None or snapshot.taken_at - last > UNUSED_FOR):
-            when = f"last signed in on {last:%Y-%m-%d}" if last else "has never signed in"
-            says = f"{name} can become root and {when}."
-            command = f"usermod -L -e 1 {name}     (when its owner has left)"
-            return UNUSED.finding(State.WARN, says, admins[name], next_command=command)
+    idle = unused(snapshot.taken_at, admins, used)
+    if idle:
+        name = next(iter(idle))
+        others = f" So it is with {', '.join(list(idle)[1:])}." if len(idle) > 1 else ""
+        says = f"{name} can become root and {seen_last(idle[name])}.{others}"
+        command = f"usermod -L -e 1 {name}     (when its owner has left)"
+        return UNUSED.finding(State.WARN, says, *(admins[one] for one in list(idle)[:5]), next_command=command)
     missing = [name for name in admins if name not in used]
     if missing:
         says = f"When {', '.join(missing)} last signed in is not told by lastlog."
@@ -159,12 +177,28 @@ def _unused(snapshot: Snapshot, admins: Mapping[str, Evidence]) -> Finding:
     return UNUSED.finding(State.PASS, f"Every administrator has signed in within {UNUSED_FOR.days} days.")
 
 
+def unused(
+    now: datetime, admins: Mapping[str, Evidence], used: Mapping[str, datetime | None]
+) -> Mapping[str, datetime | None]:
+    """Of administrators that lastlog knows, those who have not signed in for so long, and when they last did."""
+    return {
+        name: used[name]
+        for name in admins
+        if name in used and ((last := used[name]) is None or now - last > UNUSED_FOR)
+    }
+
+
+def seen_last(last: datetime | None) -> str:
+    """When somebody signed in, in words."""
+    return f"last signed in on {last:%Y-%m-%d}" if last else "has never signed in"
+
+
 def _service_shells(snapshot: Snapshot, found: Accounts) -> Iterator[Finding]:
     kept = passwords(snapshot)
     if isinstance(kept, Unknown):
         yield from _unknown((SERVICE_SHELLS,), f"Which accounts have a password could not be read: {kept.why}.")
         return
-    open_ones = [one for one in found.accounts if 0 < one.uid < FIRST_PERSON and one.has_shell and _lets_in(one, kept)]
+    open_ones = open_services(found, kept)
     if open_ones:
         names = ", ".join(one.name for one in open_ones)
         yield SERVICE_SHELLS.finding(
@@ -173,6 +207,11 @@ def _service_shells(snapshot: Snapshot, found: Accounts) -> Iterator[Finding]:
         )  # fmt: skip
         return
     yield SERVICE_SHELLS.finding(State.PASS, "No account of a program can sign in with a password.")
+
+
+def open_services(found: Accounts, kept: Mapping[str, Password]) -> list[Account]:
+    """Accounts of programs that can sign in with a password."""
+    return [one for one in found.accounts if 0 < one.uid < FIRST_PERSON and one.has_shell and _lets_in(one, kept)]
 
 
 def _lets_in(account: Account, kept: Mapping[str, Password]) -> bool:
@@ -252,8 +291,13 @@ def _strong(kept: Mapping[str, Password]) -> Finding:
     return STRONG_HASHES.finding(State.PASS, f"Passwords are kept as: {kinds}.")
 
 
+def forced_to_change(kept: Mapping[str, Password]) -> list[str]:
+    """Accounts whose password ends by the calendar."""
+    return [name for name, one in kept.items() if one.lets_in and one.longest_days and one.longest_days < 366]
+
+
 def _ageing(kept: Mapping[str, Password], policy: Settings) -> Finding:
-    aged = [name for name, one in kept.items() if one.lets_in and one.longest_days and one.longest_days < 366]
+    aged = forced_to_change(kept)
     if aged and policy.site.profile != "strict":
         days = kept[aged[0]].longest_days
         says = f"{', '.join(aged)} must change the password every {days} days: that makes weaker ones."

@@ -12,8 +12,6 @@ CARD = Card(
     promise="Only what the mail server needs is listening; everything else is closed before it is exploited.",
     controls=CONTROLS,
     empty={
-        "enforce": "Lockdown turns no services off yet.",
         "watch": "A new listener raises no alarm yet.",
-        "drill": "No service is tried from outside yet.",
     },
 )

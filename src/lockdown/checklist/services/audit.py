@@ -117,7 +117,7 @@ def _comes_back(snapshot: Snapshot) -> Finding:
         case Absent(why):
             return COMES_BACK.finding(State.NOT_APPLICABLE, "systemd does not run here.", Evidence(ENABLED, why))
         case units:
-            found = sorted(unit for unit in units if _SOCKETS.match(unit))
+            found = unwanted_units(units)
             if found:
                 evidence = Evidence(ENABLED, ", ".join(found))
                 return COMES_BACK.finding(
@@ -127,3 +127,8 @@ def _comes_back(snapshot: Snapshot) -> Finding:
                     next_command=f"systemctl mask --now {found[0]}",
                 )
             return COMES_BACK.finding(State.PASS, "Nothing that a mail server does not need starts by itself.")
+
+
+def unwanted_units(units: frozenset[str]) -> list[str]:
+    """Of units that start by themselves, those of services that a mail server does not need."""
+    return sorted(unit for unit in units if _SOCKETS.match(unit))
