@@ -1,0 +1,247 @@
+"""An account locked, expired, given a shell, taken out of groups: by the system's own tools, which hold its locks.
+
+What is kept for the undo are the words of its entries and its dates, never a hash: the tools keep that behind the mark
+of a lock themselves.
+
+Fails as: `OperatorError` for an account that is not there, for root, and for the last that can become root.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lockdown.host.change.programs import must
+from lockdown.model.change import SetAccount
+from lockdown.model.errors import OperatorError
+
+PASSWD, SHADOW, GROUP, GSHADOW = Path("/etc/passwd"), Path("/etc/shadow"), Path("/etc/group"), Path("/etc/gshadow")
+_ADMIN_GROUPS = ("sudo", "admin", "wheel")
+_NO_SHELLS = ("nologin", "false", "sync", "halt", "shutdown")
+_CLOSED_ON, _CLOSED_DATE = "1", "1970-01-02"
+_NEVER_DAYS = 99999
+"""shadow(5), useradd: what stands where a password does not have to be changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What is asked of one; `password` is a word, `expires` and `most_days` as they stand in the file."""
+
+    name: str
+    uid: int
+    gid: int
+    home: str
+    shell: str
+    password: str
+    """open, empty, locked (with something behind the mark), or none (nothing can match)."""
+    changed: str
+    most_days: str
+    expires: str
+
+
+def account(name: str) -> Account | None:
+    """The account as the files have it; None where it is not in both."""
+    entry, secret = _line(PASSWD, name), _line(SHADOW, name)
+    if len(entry) < 7 or len(secret) < 8 or not (entry[2].isdigit() and entry[3].isdigit()):
+        return None
+    return Account(
+        name, int(entry[2]), int(entry[3]), entry[5], entry[6], _word(secret[1]), secret[2], secret[4], secret[7]
+    )
+
+
+def _line(file: Path, name: str) -> list[str]:
+    return next((fields for fields in _lines(file) if fields[0] == name), [])
+
+
+def _lines(file: Path) -> Iterator[list[str]]:
+    try:
+        text = file.read_text(errors="surrogateescape")
+    except OSError:
+        return
+    yield from (line.split(":") for line in text.split("\n") if line)
+
+
+def _word(secret: str) -> str:
+    if not secret:
+        return "empty"
+    if secret.startswith("!"):
+        return "locked"
+    return "open" if secret.startswith("$") or len(secret) == 13 else "none"
+
+
+def refuse(change: SetAccount) -> None:
+    """Not there; or closing it would close the host to whoever looks after it."""
+    known = account(change.user)
+    if known is None:
+        raise _refused(
+            change, "there is no such account in /etc/passwd and /etc/shadow", f"getent passwd {change.user}"
+        )
+    closes = change.locked or change.expired or change.leaves or _is_no_shell(change.shell or "")
+    if change.user == "root" and closes:
+        raise _refused(change, "root is never shut out by a program", "decide by hand: passwd -S root")
+    able = set(who_can_become_root())
+    if able and able <= {change.user} and not _still_able(known, change):
+        raise _refused(
+            change, "it is the last account that can sign in and become root",
+            "give another one the way in first: adduser NAME; usermod -aG sudo NAME",
+        )  # fmt: skip
+
+
+def who_can_become_root() -> Iterator[str]:
+    """Accounts with uid 0 or in sudo's groups and rules, that have a way in."""
+    named = _named_in_sudoers()
+    for fields in _lines(PASSWD):
+        known = account(fields[0])
+        if known and _has_a_way_in(known) and (known.uid == 0 or known.name in named or _in_admin_group(known)):
+            yield known.name
+
+
+def _has_a_way_in(known: Account) -> bool:
+    if (known.expires.isdigit() and int(known.expires) <= 1) or _is_no_shell(known.shell):
+        return False
+    return known.password in ("open", "empty") or _has_keys(known)
+
+
+def _has_keys(known: Account) -> bool:
+    try:
+        return (Path(known.home) / ".ssh/authorized_keys").stat().st_size > 0
+    except OSError:
+        return False
+
+
+def _still_able(known: Account, change: SetAccount) -> bool:
+    if change.expired or _is_no_shell(change.shell or "") or set(change.leaves) & set(_ADMIN_GROUPS):
+        return False
+    return not change.locked or _has_keys(known)
+
+
+def _is_no_shell(shell: str) -> bool:
+    return Path(shell).name in _NO_SHELLS
+
+
+def _in_admin_group(known: Account) -> bool:
+    groups = [fields for fields in _lines(GROUP) if len(fields) >= 4 and fields[0] in _ADMIN_GROUPS]
+    return any(known.name in fields[3].split(",") or fields[2] == str(known.gid) for fields in groups)
+
+
+def _named_in_sudoers() -> set[str]:
+    names: set[str] = set()
+    for file in [Path("/etc/sudoers"), *sorted(Path("/etc/sudoers.d").glob("*"))]:
+        try:
+            text = file.read_text(errors="replace")
+        except OSError:
+            continue
+        names |= set(re.findall(r"^[ \t]*([a-z_][\w.-]*)[ \t]+\S+[ \t]*=", text, re.MULTILINE))
+    return names
+
+
+def state(change: SetAccount) -> dict[str, Any]:
+    """What the files hold of it now, as far as this change touches it."""
+    known = account(change.user)
+    if known is None:
+        return {}
+    return {
+        "password": known.password, "changed": known.changed, "most_days": known.most_days,
+        "expires": known.expires, "shell": known.shell, "groups": {name: _members(name) for name in change.leaves},
+    }  # fmt: skip
+
+
+def _members(group: str) -> str | None:
+    fields = _line(GROUP, group)
+    return fields[3] if len(fields) >= 4 else None
+
+
+def _is_member(user: str, group: str) -> bool:
+    return user in (_members(group) or "").split(",")
+
+
+def holds(change: SetAccount) -> bool:
+    """Is all that it wants so already?"""
+    known = account(change.user)
+    return known is not None and not any(_steps(change, known))
+
+
+def do(change: SetAccount, held: dict[str, Any]) -> None:
+    """Each part of it that is not so yet."""
+    known = account(change.user)
+    if known is not None:
+        for argv in _steps(change, known):
+            must(*argv)
+
+
+def _steps(change: SetAccount, known: Account) -> Iterator[tuple[str, ...]]:
+    user = change.user
+    if change.locked is not None and change.locked == (known.password in ("open", "empty")):
+        yield ("usermod", "-L" if change.locked else "-U", user)
+    if change.expired is not None and change.expired != (known.expires == _CLOSED_ON):
+        yield ("usermod", "-e", _CLOSED_DATE if change.expired else "", user)
+    if change.shell is not None and change.shell != known.shell:
+        yield ("usermod", "-s", change.shell, user)
+    yield from (("gpasswd", "-d", user, group) for group in change.leaves if _is_member(user, group))
+    if change.no_forced_change and known.most_days.isdigit() and int(known.most_days) < _NEVER_DAYS:
+        yield ("chage", "-M", "-1", user)
+
+
+def undo(change: SetAccount, held: dict[str, Any]) -> str:
+    """Back to what was held, part by part, where ours still stands."""
+    known = account(change.user)
+    if known is None or not held:
+        return f"the account {change.user} is not there any more"
+    left: list[str] = []
+    for argv in _steps_back(change, known, held, left):
+        must(*argv)
+    return "; ".join(left)
+
+
+def _steps_back(change: SetAccount, known: Account, held: dict[str, Any], left: list[str]) -> Iterator[tuple[str, ...]]:
+    user = change.user
+    if change.locked is not None:
+        yield from _password_back(user, known, held)
+    if change.expired is not None and known.expires != held["expires"]:
+        if change.expired == (known.expires == _CLOSED_ON):
+            yield ("chage", "-E", held["expires"] or "-1", user)
+        else:
+            left.append(f"the day on which {user} expires has been changed since, and is left so")
+    if change.shell is not None and known.shell != held["shell"]:
+        if known.shell == change.shell:
+            yield ("usermod", "-s", held["shell"], user)
+        else:
+            left.append(f"the shell of {user} has been changed since, and is left so")
+    for group, members in held["groups"].items():
+        yield from _group_back(user, group, members)
+    if change.no_forced_change and known.most_days != held["most_days"]:
+        if not known.most_days:
+            yield ("chage", "-M", held["most_days"], user)
+        else:
+            left.append(f"how long {user}'s password lasts has been changed since, and is left so")
+
+
+def _password_back(user: str, known: Account, held: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    """usermod -U takes the mark away, but not from nothing: an empty password is written as such, with its old date."""
+    if known.password == held["password"]:
+        return
+    if known.password == "locked" and held["password"] == "empty":
+        yield ("usermod", "-p", "", user)
+        yield ("chage", "-d", held["changed"] or "-1", user)
+    elif known.password == "locked":
+        yield ("usermod", "-U", user)
+    elif held["password"] == "locked":
+        yield ("usermod", "-L", user)
+
+
+def _group_back(user: str, group: str, members: str | None) -> Iterator[tuple[str, ...]]:
+    """The list as it was, in its order; where others have changed it since, only this member."""
+    if members is None or user not in members.split(",") or _is_member(user, group) or _members(group) is None:
+        return
+    others = [name for name in members.split(",") if name != user]
+    if [name for name in (_members(group) or "").split(",") if name] == others:
+        yield ("gpasswd", "-M", members, group)
+    else:
+        yield ("gpasswd", "-a", user, group)
+
+
+def _refused(change: SetAccount, why: str, try_this: str) -> OperatorError:
+    return OperatorError("account-not-changed", what=f"{change.user} was not changed", why=why, try_this=try_this)
