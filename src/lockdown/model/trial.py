@@ -38,7 +38,10 @@ class Need(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Open an SMTP conversation and hear the greeting. One for each `Who`; a second ends the first."""
+    """Open an SMTP conversation and hear the greeting. One for each `Who`; a second ends the first.
+
+    With `starttls` the EHLO before and after it are said too; where TLS does not begin, the refusal is what is heard.
+    """
 
     port: int = 25
     who: Who = Who.STRANGER
@@ -59,6 +62,8 @@ class Content:
 
     size_bytes: int = 0
     """0: as long as it is."""
+    head: bytes = b""
+    """More header fields, each with its CRLF."""
     who: Who = Who.STRANGER
     octets_per_second: int = 0
     """0: as fast as it goes. Else for at most `seconds`, then the line is dropped."""
@@ -67,7 +72,10 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """A whole letter in a conversation of its own: EHLO to QUIT. The answer is that of the step that ended it."""
+    """A whole letter in a conversation of its own: EHLO to QUIT. The answer is that of the step that ended it.
+
+    A size is announced (RFC 1870) where the server announces its own.
+    """
 
     recipient: str
     sender: str = "canary@drill.example"
@@ -138,6 +146,8 @@ class SignIn:
     times: int = 1
     """Each with another wrong password."""
     who: Who = Who.STRANGER
+    enough_seconds: float = 0.0
+    """0: all tries are made. Else no more after one that took so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,15 +180,18 @@ class Heard:
     lost: str = ""
     seconds: float = 0.0
     verb: str = ""
-    """The step that a Deliver ended at: CONNECT, MAIL, RCPT, DATA, DATA-END."""
+    """The step that a Deliver ended at: CONNECT, EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA, DATA-END."""
     codes: tuple[int, ...] = ()
-    """Of each repetition, in order (0 where there was no answer)."""
+    """Of each repetition, in order (0 where there was no answer). Of octets that are said: of all that was answered.
+    Of a Hold: the greeting of each conversation."""
     took: tuple[float, ...] = ()
     """The seconds of each repetition, in order."""
     door: str = ""
     """Of a Knock: open, closed (refused at once), silent (no answer in time), or unknown with the reason in `lost`."""
     arrived: int = 0
     """How many of the letters of this move lie in the canary's mailbox, or came back to the stranger's own address."""
+    relayed: int = 0
+    """Of these, how many came out at the stranger's own address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,5 +249,7 @@ class Trial:
     why: str
     """What it means when it does not hold, in a sentence."""
     needs: frozenset[Need] = field(default_factory=frozenset)
+    door: int = 25
+    """The port at which its plain letter is handed in; where nobody answers a stranger there, it is not held."""
     fills: bool = False
     """It fills the mailbox: its letters are taken out again before the plain one is sent."""
