@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lockdown.facts import certificates, disks, dovecot
+from lockdown.facts import certificates, disks, dovecot, quotas
 from lockdown.model.finding import State
 
 FAIL, WARN = State.FAIL, State.WARN
@@ -71,6 +71,7 @@ subject=CN = mail.example.org
 DISKS = (
     "/ 1000000 600000 1000 900 /\n/var/vmail 9000000 6000000 1000 900 /var/vmail\n/var/log 1000000 600000 1000 900 /\n"
 )
+SIZES = "200000 20000 /var/vmail/example.org/anna\n"
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class Fault:
     main: str = MAIN
     certificate: str = GOOD_CERT
     disks: str = DISKS
+    sizes: str = SIZES
 
 
 def conf(old: str, new: str, base: str = DOVECOT) -> str:
@@ -104,6 +106,7 @@ def readings(fault: Fault | None = None) -> dict[str, str]:
         f"{dovecot.FILES}{dovecot.MAIN}": told.conf,
         f"{certificates.FOLDER}{CERT}": told.certificate,
         disks.SOURCE: told.disks,
+        quotas.SOURCE: told.sizes,
     }
 
 
@@ -127,6 +130,7 @@ FAULTS = (
         FAIL,
         conf("  storage_size = 5G\n", "  storage_size = unlimited\n", NEW),
     ),
+    Fault("limits beyond the disk", "mailboxes.sum-fits-the-disk", WARN, sizes=SIZES + SIZES.replace("anna", "bert")),
     Fault("a full disk", "mailboxes.disk-has-room", FAIL, disks=DISKS.replace("6000000", "100000")),
     Fault("a disk that fills", "mailboxes.disk-has-room", WARN, disks=DISKS.replace("6000000", "2000000")),
     Fault("no inodes left", "mailboxes.disk-has-room", FAIL, disks=DISKS.replace("1000 900 /var", "1000 10 /var")),

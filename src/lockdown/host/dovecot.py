@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from lockdown.facts import certificates, disks, dovecot, postfix
+from lockdown.facts import certificates, disks, dovecot, postfix, quotas
 from lockdown.host.asked import Command, Files, Script, Sources
 from lockdown.model.snapshot import Snapshot
 
@@ -18,16 +18,53 @@ for place; do
     echo "$place $space $inodes $(df -P "$place" | awk 'NR == 2 { print $6 }')"
 done
 """
+# KiB in all, KiB of the last days (a dash where one file holds all of it), where it lies. Links are not followed.
+_SIZES = r"""
+most=$1 days=$2
+since=$(( $(date +%s) - days * 86400 ))
+measure() {
+    find "$1" -type f \( -name 'dovecot*' -printf '%s 0\n' -o -printf '%s %T@\n' \) 2>&1 |
+    awk -v box="$1" -v since="$since" -v one="$2" '
+        /No such file/ { next }
+        !/^[0-9]+ [0-9.]+$/ { denied = 1; next }
+        { all += $1; if ($2 > since) new += $1 }
+        END {
+            if (denied) print "denied", box
+            else print int(all / 1024), (one ? "-" : int(new / 1024)), box
+        }'
+}
+walk() {
+    for place in "$1"/*; do
+        [ -L "$place" ] && continue
+        [ -d "$place" ] || continue
+        if [ -d "$place/cur" ] || [ -d "$place/Maildir" ] || [ -d "$place/mailboxes" ] || [ -d "$place/mail" ]; then
+            measure "$place"
+        elif [ "$2" -gt 1 ]; then
+            ( walk "$place" $(( $2 - 1 )) )
+        fi
+    done
+}
+{
+    for file in /var/mail/*; do
+        [ -f "$file" ] && [ ! -L "$file" ] && echo "$(( $(stat -c %s "$file") / 1024 )) - $file"
+    done
+    for place in /var/mail /var/vmail /srv/mail; do [ -d "$place" ] && [ ! -L "$place" ] && walk "$place" 3; done
+    for place in /home/*/Maildir /home/*/mdbox /home/*/sdbox; do [ -d "$place" ] && measure "$place"; done
+    for place in /home/*/mail; do [ -d "$place" ] && measure "$place" one; done
+} | head -n $(( most + 1 ))
+"""
 # Only what is judged keeps its value. Passwords stand under names that nobody can list: args, default_fields, headers.
 _JUDGED = re.compile(
     r"(?:dovecot_(?:config|storage)_version|protocols|ssl|ssl_min_protocol|ssl_cert|ssl_server_cert_file"
     r"|disable_plaintext_auth|auth_allow_cleartext|mail_plugins|driver|executable|port"
+    r"|mail_location|mail_(?:driver|path|inbox_path)|auth_username_format|recipient_delimiter|log_path"
     r"|quota\d*|quota\d*_(?:rule|warning|grace)\d*|quota_(?:storage_(?:size|percentage|grace)|message_count)|storage_size)\Z"
 )
 _SETTING = re.compile(r"(?P<start>\s*(?P<name>[\w./:%-]+)\s*=\s*)(?P<value>.*)\Z")
 _HARMLESS = re.compile(r"\s*(?:\}|!include(?:_try)?\s+\S+|[^=]*\{|#\s*\d+\.\d+[^\n]*)?\s*\Z")
 HIDDEN = "***"
 _MOST_CERTIFICATES = 10
+_SIZES_SECONDS = 20.0
 
 
 def sources() -> Sources:
@@ -43,6 +80,7 @@ def sources() -> Sources:
             reduce=without_passwords,
         ),
         disks.SOURCE: Script(_DISKS, _PLACES),
+        quotas.SOURCE: Script(_SIZES, (str(quotas.MOST_MAILBOXES), str(quotas.DAYS)), seconds=_SIZES_SECONDS),
     }  # fmt: skip
 
 

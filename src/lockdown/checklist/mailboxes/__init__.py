@@ -12,8 +12,6 @@ CARD = Card(
     promise="No mailbox can fill the disk; a full one is refused at the door and its owner is told before.",
     controls=CONTROLS,
     empty={
-        "enforce": "Lockdown sets no quotas yet.",
         "watch": "A mailbox or disk that fills up raises no alarm yet.",
-        "drill": "No test mailbox is filled to its limit yet.",
     },
 )

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from lockdown.checklist.mailboxes.audit_disks import audit_disks
+from lockdown.checklist.mailboxes.audit_sum import audit_sum
 from lockdown.checklist.mailboxes.controls import HARD_LIMIT, QUOTA_FINITE, QUOTA_ON, REFUSED_EARLY, WARNED
 from lockdown.checklist.mailboxes.quota import Quota, quota
 from lockdown.config import Settings
@@ -40,6 +41,7 @@ def audit(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
         case Dovecot() as found:
             yield from (as_far_as_read(found, one) for one in _of_dovecot(found, server))
     yield from audit_disks(snapshot, policy)
+    yield audit_sum(snapshot)
 
 
 def _all(state: State, says: str, *evidence: Evidence, next_command: str = "") -> Iterator[Finding]:

@@ -68,5 +68,15 @@ HARD_LIMIT = Control(
     fix="set a larger quota, or a smaller message_size_limit",
     evidence="quota of Dovecot against message_size_limit of Postfix",
 )
+SUM_FITS = Control(
+    id="mailboxes.sum-fits-the-disk",
+    title="All mailboxes together fit onto their disk",
+    severity=Severity.LOW,
+    why="Limits that add up to more than the disk end at the disk: then nobody gets mail, not only who has too much.",
+    fix="set a smaller limit for everyone, or give the mailboxes a larger disk",
+    evidence="the limit for everyone, the mailboxes that are there, and the room on their disk",
+    side_effects="many sites promise more than they have, as few mailboxes are ever full; then watch the disk",
+    references=(_QUOTA,),
+)
 
-CONTROLS = (QUOTA_ON, QUOTA_FINITE, REFUSED_EARLY, WARNED, DISK_ROOM, OWN_DISK, HARD_LIMIT)
+CONTROLS = (QUOTA_ON, QUOTA_FINITE, REFUSED_EARLY, WARNED, DISK_ROOM, OWN_DISK, HARD_LIMIT, SUM_FITS)
