@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lockdown.agent import client, verbs
+from lockdown.agent.deeds import Peer
 from lockdown.agent.server import Server, allowed_at
 from lockdown.agent.wire import Gone, receive_message, short_name
 from lockdown.model.errors import OperatorError
@@ -25,7 +26,7 @@ from lockdown.model.unknown import Unknown
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
-def _answer(request: verbs.Request, now: datetime) -> verbs.Reply:
+def _answer(request: verbs.Request, now: datetime, peer: Peer) -> verbs.Reply:
     match request:
         case verbs.Status():
             return verbs.Running("0.1.0", 1, NOW, 0)
@@ -35,6 +36,8 @@ def _answer(request: verbs.Request, now: datetime) -> verbs.Reply:
             raise RuntimeError("a bug in a verb")
         case verbs.Unblock():
             raise OperatorError("x", what="the store is full", why="the disk is", try_this="df -h")
+        case verbs.Apply() | verbs.Confirm() | verbs.Rollback():
+            return verbs.Acted("20261124-120000", "applied", [f"{peer.uid} {peer.pid} {request.by}"], 0)
 
 
 @contextmanager

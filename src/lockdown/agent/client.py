@@ -6,8 +6,10 @@ Fails as: `Unknown(why)`: no agent, not allowed, no answer in time, an answer th
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
@@ -18,6 +20,13 @@ from lockdown.model.unknown import Unknown
 
 SOCKET = "run/agent.sock"
 """Below the state directory."""
+NO_AGENT = "no agent runs here"
+"""The reason of the Unknown where surely none does: then root may act itself."""
+ACT_SECONDS = 900.0
+"""An apply reads, writes, reloads and waits for a letter, twice."""
+
+Acted: TypeAlias = verbs.Acted
+Refused: TypeAlias = verbs.Refused
 
 
 def ask(state: Path, request: verbs.Request, *, timeout: float = 10.0) -> verbs.Reply | Unknown:
@@ -31,7 +40,7 @@ def ask(state: Path, request: verbs.Request, *, timeout: float = 10.0) -> verbs.
             reply: verbs.Reply = verbs.decode_reply(receive_message(connection, verbs.MOST_ANSWER_BYTES))
             return reply
     except (FileNotFoundError, ConnectionRefusedError):
-        return Unknown("no agent runs here")
+        return Unknown(NO_AGENT)
     except (Gone, ConnectionError):
         return Unknown("the agent closed the connection: it may not know this user")
     except TimeoutError:
@@ -58,6 +67,29 @@ def block(state: Path, network: str, term: timedelta, *, why: str, by: str) -> v
 def unblock(state: Path, network: str, *, by: str) -> verbs.Done | verbs.Refused | Unknown:
     """Let it talk again."""
     return _deed(ask(state, verbs.Unblock(network=network, by=by)))
+
+
+def apply(
+    state: Path, plan: str, *, by: str, items: Sequence[str] = (), without: Sequence[str] = ()
+) -> verbs.Acted | verbs.Refused | Unknown:
+    """Have a plan applied, by its id."""
+    request = verbs.Apply(plan=plan, by=by, items=list(items), without=list(without))
+    return _act(state, request)
+
+
+def confirm(state: Path, apply: str, *, by: str, here: bool = False) -> verbs.Acted | verbs.Refused | Unknown:
+    """Let it stay; whether this is a new connection, the agent sees for itself."""
+    return _act(state, verbs.Confirm(apply=apply, by=by, here=here))
+
+
+def rollback(state: Path, apply: str, *, by: str) -> verbs.Acted | verbs.Refused | Unknown:
+    """Have an apply taken back."""
+    return _act(state, verbs.Rollback(apply=apply, by=by))
+
+
+def _act(state: Path, request: verbs.Request) -> verbs.Acted | verbs.Refused | Unknown:
+    reply = ask(state, request, timeout=ACT_SECONDS)
+    return reply if isinstance(reply, verbs.Acted | verbs.Refused) else _unexpected(reply)
 
 
 def _deed(reply: verbs.Reply | Unknown) -> verbs.Done | verbs.Refused | Unknown:

@@ -8,12 +8,16 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, assert_never
+
+import msgspec
 
 from lockdown import __version__
 from lockdown.agent import verbs
 from lockdown.engine.blocking import Blockable, NotBlockable, Protected, judge_block, read_network
+from lockdown.host.session import origin_of
 from lockdown.model.snapshot import Snapshot
 from lockdown.model.unknown import Unknown
 
@@ -32,6 +36,27 @@ class BlockList(Protocol):
         """Was it blocked?"""
 
 
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The process at the other end of the socket, as the kernel knows it."""
+
+    uid: int
+    pid: int
+
+
+ITSELF = Peer(os.geteuid(), os.getpid())
+
+APPLY_AT_MOST_EVERY = timedelta(minutes=1)
+
+Act = Callable[[tuple[str, ...]], verbs.Reply]
+"""Runs our own command with these arguments, apart from the agent, and hears what came of it."""
+
+
+def cannot_act(arguments: tuple[str, ...]) -> verbs.Reply:
+    """Of an agent that was given no means to."""
+    return verbs.Refused("this agent changes nothing")
+
+
 class Deeds:
     """The verbs, bound to this machine."""
 
@@ -41,12 +66,14 @@ class Deeds:
         protected: Callable[[], tuple[Protected, ...]],
         read_machine: Callable[[], Snapshot],
         started: datetime,
+        act: Act = cannot_act,
     ) -> None:
         self._blocks, self._protected, self._read_machine, self._started = blocks, protected, read_machine, started
         self._made: deque[datetime] = deque(maxlen=MOST_BLOCKS)
         self._count = 0
+        self._act, self._applied_at = act, datetime.min.replace(tzinfo=started.tzinfo)
 
-    def answer(self, request: verbs.Request, now: datetime) -> verbs.Reply:
+    def answer(self, request: verbs.Request, now: datetime, peer: Peer = ITSELF) -> verbs.Reply:
         """Do what is asked, if it is in bounds."""
         match request:
             case verbs.Status():
@@ -57,8 +84,25 @@ class Deeds:
                 return self._block(request, now)
             case verbs.Unblock():
                 return self._unblock(request, now)
+            case verbs.Apply() | verbs.Confirm() | verbs.Rollback() if not _may_approve(peer):
+                return verbs.Refused("only root may change this machine", "sudo lockdown …")
+            case verbs.Apply():
+                return self._apply(request, now, peer)
+            case verbs.Confirm():
+                here = ("--here",) if request.here else ()
+                return self._act(("confirm", request.apply, *here, *_from(request.by, peer)))
+            case verbs.Rollback():
+                return self._act(("rollback", request.apply, "--by", request.by))
             case _:
                 assert_never(request)
+
+    def _apply(self, request: verbs.Apply, now: datetime, peer: Peer) -> verbs.Reply:
+        if now - self._applied_at < APPLY_AT_MOST_EVERY:
+            return verbs.Refused("there was an apply within this minute", "lockdown history")
+        self._applied_at = now
+        items = tuple(word for item in request.items for word in ("--item", item))
+        without = tuple(word for control in request.without for word in ("--without", control))
+        return self._act(("apply", request.plan, *items, *without, *_from(request.by, peer)))
 
     def _block(self, request: verbs.Block, now: datetime) -> verbs.Reply:
         if len(self._made) == MOST_BLOCKS and now - self._made[0] < BLOCKS_WITHIN:
@@ -80,6 +124,16 @@ class Deeds:
                 return verbs.Done(f"{network} may talk again")
             case network:
                 return verbs.Refused(f"{network} is not blocked", "lockdown block list")
+
+
+def _may_approve(peer: Peer) -> bool:
+    """Root, and whoever the agent runs as; not the gateway's user, though it owns the state: it faces the net."""
+    return peer.uid in (0, os.geteuid())
+
+
+def _from(by: str, peer: Peer) -> tuple[str, ...]:
+    """Who, and over which connection: seen by the kernel, not told by the asker."""
+    return ("--by", by, "--origin", msgspec.json.encode(origin_of(peer.pid)).decode())
 
 
 def _taken(snapshot: Snapshot) -> verbs.Taken:

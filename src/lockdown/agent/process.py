@@ -6,6 +6,7 @@ Fails as: `OperatorError` for a state directory that cannot be used or an agent 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -13,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from lockdown.agent.acting import Actor, recover_first
 from lockdown.agent.client import SOCKET
 from lockdown.agent.deeds import Deeds
 from lockdown.agent.server import Server, allowed_at
@@ -37,7 +39,11 @@ def run(loaded: Loaded, announce: Callable[[str], None]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with closing(open_store(directory.path)) as store:
-        deeds = Deeds(StoredBlocks(store), _remembered(loaded.settings), partial(_here, loaded), datetime.now(UTC))
+        act = Actor(loaded.files[0] if loaded.files else "")
+        for line in recover_first(directory.applies, act):
+            print(f"lockdown agent: {line}", file=sys.stderr, flush=True)
+        protected = _remembered(loaded.settings)
+        deeds = Deeds(StoredBlocks(store), protected, partial(_here, loaded), datetime.now(UTC), act)
         server = Server(directory.path / SOCKET, deeds.answer, allowed_at(directory.path))
         announce(str(directory.path / SOCKET))
         tell_ready()

@@ -22,6 +22,7 @@ import msgspec
 
 from lockdown.agent import verbs
 from lockdown.agent.client import ask
+from lockdown.agent.deeds import Peer
 from lockdown.agent.wire import Gone, TooLong, receive_message, send_message, short_name
 from lockdown.model.errors import OperatorError
 
@@ -29,7 +30,7 @@ _CREDENTIALS = struct.Struct("3i")
 _MOST_AT_A_TIME = 8
 _REQUEST_SECONDS = 10.0
 
-Answer = Callable[[verbs.Request, datetime], verbs.Reply]
+Answer = Callable[[verbs.Request, datetime, Peer], verbs.Reply]
 
 
 def allowed_at(state: Path) -> Callable[[int], bool]:
@@ -59,7 +60,7 @@ class Server:
     def _take(self, threads: ThreadPoolExecutor) -> None:
         with suppress(BlockingIOError):
             connection, _ = self._listener.accept()
-            if self._allowed(_peer_uid(connection)) and self._room.acquire(blocking=False):
+            if self._allowed(_peer(connection).uid) and self._room.acquire(blocking=False):
                 threads.submit(self._converse, connection)
             else:
                 connection.close()
@@ -68,21 +69,21 @@ class Server:
         try:
             with connection, suppress(OSError, Gone):
                 connection.settimeout(_REQUEST_SECONDS)
-                send_message(connection, verbs.encode(self._reply_to(connection)))
+                send_message(connection, verbs.encode(self._reply_to(connection, _peer(connection))))
         finally:
             self._room.release()
 
-    def _reply_to(self, connection: socket.socket) -> verbs.Reply:
+    def _reply_to(self, connection: socket.socket, peer: Peer) -> verbs.Reply:
         try:
             request = verbs.decode_request(receive_message(connection, verbs.MOST_REQUEST_BYTES))
         except (TooLong, msgspec.DecodeError) as error:
             return verbs.Refused(f"not a request that the agent knows: {error}")
-        return self._guarded(request)
+        return self._guarded(request, peer)
 
-    def _guarded(self, request: verbs.Request) -> verbs.Reply:
+    def _guarded(self, request: verbs.Request, peer: Peer) -> verbs.Reply:
         """The one place where a bug is caught: the agent stays up, the asker hears no."""
         try:
-            return self._answer(request, datetime.now(UTC))
+            return self._answer(request, datetime.now(UTC), peer)
         except OperatorError as problem:
             return verbs.Refused(str(problem.args[0]), problem.try_this)
         except Exception as error:
@@ -90,10 +91,10 @@ class Server:
             return verbs.Refused(f"the agent failed: {type(error).__name__}; its own log has the rest")
 
 
-def _peer_uid(connection: socket.socket) -> int:
+def _peer(connection: socket.socket) -> Peer:
     raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    _pid, uid, _gid = _CREDENTIALS.unpack(raw)
-    return int(uid)
+    pid, uid, _gid = _CREDENTIALS.unpack(raw)
+    return Peer(int(uid), int(pid))
 
 
 def _listen(path: Path) -> socket.socket:

@@ -46,7 +46,36 @@ class Unblock(Verb, frozen=True, tag="unblock"):
     by: Text
 
 
-Request = Status | TakeSnapshot | Block | Unblock
+PlanId = Annotated[str, msgspec.Meta(pattern=r"^[a-z2-7]{10}$")]
+ApplyId = Annotated[str, msgspec.Meta(pattern=r"^([0-9]{8}-[0-9]{6}(-[0-9]{1,2})?|last)$")]
+Names = Annotated[list[Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9.-]{1,80}$")]], msgspec.Meta(max_length=200)]
+
+
+class Apply(Verb, frozen=True, tag="apply"):
+    """Do what a plan of this id comes to on this machine now; it is computed again, never sent."""
+
+    plan: PlanId
+    by: Text
+    items: Names = []
+    without: Names = []
+
+
+class Confirm(Verb, frozen=True, tag="confirm"):
+    """What is on probation stays."""
+
+    apply: ApplyId
+    by: Text
+    here: bool = False
+
+
+class Rollback(Verb, frozen=True, tag="rollback"):
+    """Take an apply back."""
+
+    apply: ApplyId
+    by: Text
+
+
+Request = Status | TakeSnapshot | Block | Unblock | Apply | Confirm | Rollback
 
 
 class Answer(msgspec.Struct, frozen=True, tag_field="answer"):
@@ -79,6 +108,15 @@ class Done(Answer, frozen=True, tag="done"):
     until: datetime | None = None
 
 
+class Acted(Answer, frozen=True, tag="acted"):
+    """It was tried, and the machine is now as `state` says; `exit_code` is what the command ends with."""
+
+    apply: str
+    state: str
+    says: list[str]
+    exit_code: int
+
+
 class Refused(Answer, frozen=True, tag="refused"):
     """It was not done, and why."""
 
@@ -86,7 +124,7 @@ class Refused(Answer, frozen=True, tag="refused"):
     try_this: str = ""
 
 
-Reply = Running | Taken | Done | Refused
+Reply = Running | Taken | Done | Acted | Refused
 
 encode = msgspec.json.Encoder().encode
 decode_request = msgspec.json.Decoder(Request).decode

@@ -106,6 +106,21 @@ class StateDirectory:
         return self.path / "mail"
 
     @property
+    def applies(self) -> Path:
+        """What was changed on this machine, and how it was before: a folder for each apply, root's own."""
+        return self.path / "applies"
+
+    @property
+    def plans(self) -> Path:
+        """What was planned, to say later what has changed since; nothing is ever done because of it."""
+        return self.path / "plans"
+
+    @property
+    def drills(self) -> Path:
+        """The signed results of drills, and the key that they are signed with."""
+        return self.path / "drills"
+
+    @property
     def database(self) -> Path:
         """The store, when it is SQLite."""
         return self.path / "lockdown.db"
