@@ -36,8 +36,8 @@ class Owner:
 
     @property
     def starter(self) -> str:
-        """What is stopped and masked: the unit, else the init script."""
-        return self.unit or self.script
+        """What is stopped and masked: the unit, else the init script by the name that its unit would have."""
+        return self.unit or (f"{self.script}.service" if self.script else "")
 
     @property
     def names(self) -> frozenset[str]:

@@ -153,21 +153,33 @@ def test_nothing_is_proposed_where_the_audit_could_not_tell(source: str) -> None
     assert not unknown & {one.control for one in told(unread)}
 
 
+TOOR = {
+    accounts.PASSWD: PASSWD + "toor:x:0:0::/root:/bin/sh\n",
+    accounts.SHADOW: shadow_kinds(SHADOW + f"toor:{YESCRYPT}:19900:0:99999:7:::\n"),
+}
+
+
 def test_a_second_root_is_locked_and_expired_on_probation() -> None:
-    found = told({accounts.PASSWD: PASSWD + "toor:x:0:0::/root:/bin/sh\n"})
+    found = told(TOOR)
     assert [(one.change, one.on_probation) for one in found if isinstance(one, Proposal)] == [
         (SetAccount("toor", locked=True, expired=True), True)
     ]
 
 
 def test_a_second_root_that_somebody_is_signed_in_with_is_left() -> None:
-    readings = {accounts.PASSWD: PASSWD + "toor:x:0:0::/root:/bin/sh\n", accounts.IN_USE: IN_USE + "toor\n"}
+    readings = {**TOOR, accounts.IN_USE: IN_USE + "toor\n"}
     assert changes(readings) == []
     assert "signed in as toor" in left(readings)[0].why
 
 
+def test_a_second_root_that_has_no_line_to_be_locked_in_is_left() -> None:
+    (found,) = left({accounts.PASSWD: TOOR[accounts.PASSWD]})
+    assert "/etc/shadow has no line" in found.why
+
+
 def test_a_second_root_is_left_where_nobody_else_would_get_in() -> None:
     readings = {
+        **TOOR,
         accounts.PASSWD: "root:x:0:0:root:/root:/bin/bash\ntoor:x:0:0::/root:/bin/sh\n",
         accounts.KEYS: "not installed: no key\n",
     }
@@ -329,7 +341,8 @@ def test_root_and_passwords_are_shut_out_of_ssh_on_probation_when_an_administrat
     [
         {accounts.KEYS: "not installed: no key\n"},
         {f"{accounts.KEYS}{KEYS_FILE}": keys_shown(f'from="192.0.2.1" {ED25519}')},
-        {accounts.SHADOW: shadow_kinds(SHADOW.replace(YESCRYPT, "!"))},
+        # Root comes in with a password; Ada has a key, and no password that sudo would take.
+        {accounts.SHADOW: shadow_kinds(SHADOW.replace(YESCRYPT, "!").replace("root:*", f"root:{YESCRYPT}"))},
         {accounts.SHADOW: Unknown("Permission denied")},
         {accounts.KEYS: Unknown("Permission denied")},
         *(
@@ -346,6 +359,11 @@ def test_nothing_is_shut_where_nobody_would_surely_get_in(readings: dict[str, Re
     assert ssh_files(readings) == {}
     shut_out = {one.control for one in left({**OPEN, **readings})}
     assert {"admins.no-root-by-ssh", "admins.no-passwords-over-ssh"} <= shut_out
+
+
+def test_where_nobody_administers_over_ssh_nothing_is_lost_as_long_as_a_key_lets_in() -> None:
+    no_passwords = {accounts.SHADOW: shadow_kinds(SHADOW.replace(YESCRYPT, "!"))}
+    assert set(ssh_files(no_passwords)) == {ROOT_FILE, PASSWORDS_FILE}
 
 
 @pytest.mark.parametrize("line", ["AllowUsers eve ada", "AllowGroups sudo", "DenyUsers eve", "DenyGroups docker"])

@@ -66,7 +66,7 @@ def test_once_it_listens_no_more_nothing_is_proposed() -> None:
 
 def test_a_machine_without_systemd_has_its_init_script_masked() -> None:
     line = "tcp 0.0.0.0:23 /usr/sbin/inetd - openbsd-inetd openbsd-inetd\n"
-    assert changes({**TELNET, owners.SOURCE: line}) == [SetUnit("openbsd-inetd", Unit.MASKED)]
+    assert changes({**TELNET, owners.SOURCE: line}) == [SetUnit("openbsd-inetd.service", Unit.MASKED)]
 
 
 def test_a_server_of_several_ports_is_stopped_once() -> None:

@@ -31,6 +31,7 @@ def second_root(now: Standing, finding: Finding) -> Iterator[Proposal | Left]:
     signed_in = set(_signed_in(now))
     for name in others:
         why = now.protected(name) if name in now.policy.admins.keep or now.unread else ""
+        why = why or ("" if name in now.kept else "/etc/shadow has no line for it, where it could be locked")
         why = why or (f"somebody is signed in as {name}" if name in signed_in else "") or _last_one(now, name)
         if why:
             yield Left(finding.control, f"{name} has uid 0, but {why}.", finding.next_command, finding.target)

@@ -26,18 +26,17 @@ def strong_hashes(now: Standing, finding: Finding) -> Iterator[Proposal | Left]:
     weak = [name for name, one in now.kept.items() if one.is_weak]
     says = f"{finding.says} Only with the password itself is a new hash made."
     command = f"passwd {weak[0]}" if weak else finding.next_command
+    yield Left(finding.control, says, command, finding.target)
     written = login_setting(now.snapshot, "ENCRYPT_METHOD")
     if isinstance(written, Unknown) or absent(now.snapshot.reading(LOGIN_DEFS)):
-        yield Left(finding.control, says, command, finding.target)
-    elif written[0].upper() not in STRONG_METHODS:
+        return
+    if written[0].upper() not in STRONG_METHODS:
         method = written[0] or "not written"
         yield Proposal(
             finding.control, SetOption("/etc/login.defs", "ENCRYPT_METHOD", "YESCRYPT", OptionStyle.LOGIN_DEFS),
             f"{', '.join(weak)} has a password under an old hash, and ENCRYPT_METHOD is {method}.", Risk.NONE,
             f"old passwords still work, and stay weak until they are set again: {command}", finding.target,
         )  # fmt: skip
-    else:
-        yield Left(finding.control, says, command, finding.target)
 
 
 def least_length(now: Standing, finding: Finding) -> Iterator[Proposal | Left]:

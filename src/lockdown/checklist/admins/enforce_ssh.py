@@ -18,6 +18,8 @@ from lockdown.model.snapshot import Snapshot, absent
 
 ROOT_FILE = "/etc/ssh/sshd_config.d/10-lockdown-root.conf"
 PASSWORDS_FILE = "/etc/ssh/sshd_config.d/10-lockdown-passwords.conf"
+_ASKS = ("passwordauthentication", "kbdinteractiveauthentication")
+_ROOT_BY_KEY = ("yes", "prohibit-password", "without-password")
 _UNDO = "# What was done when: lockdown history. The way back: lockdown rollback.\n"
 
 
@@ -26,9 +28,8 @@ def no_root(now: Standing, finding: Finding) -> Iterator[Proposal | Left]:
     is_strict = now.policy.site.profile == "strict"
     value = "no" if is_strict else "prohibit-password"
     text = f"# Lockdown: {finding.control}: root does not sign in with a password.\n{_UNDO}PermitRootLogin {value}\n"
-    remains = now.trusted or ([] if is_strict else sorted(now.with_key & {"root"}))
     side = "whoever comes in as root, with a key too, must use a name of his own" if is_strict else "root needs a key"
-    yield _proposed(now, finding, ROOT_FILE, text, remains, side)
+    yield _proposed(now, finding, ROOT_FILE, text, side)
 
 
 def no_passwords(now: Standing, finding: Finding) -> Iterator[Proposal | Left]:
@@ -37,48 +38,56 @@ def no_passwords(now: Standing, finding: Finding) -> Iterator[Proposal | Left]:
         f"# Lockdown: {finding.control}: ssh takes keys, not passwords.\n{_UNDO}"
         "PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitEmptyPasswords no\n"
     )
-    root = sorted(now.with_key & {"root"}) if _root_may_use_keys(now) else []
     side = "whoever has no key on this machine cannot sign in by ssh any more"
-    yield _proposed(now, finding, PASSWORDS_FILE, text, now.trusted or root, side)
+    yield _proposed(now, finding, PASSWORDS_FILE, text, side)
 
 
-def _root_may_use_keys(now: Standing) -> bool:
-    found = sshd(now.snapshot)
-    may = isinstance(found, Sshd) and found.value("permitrootlogin") in ("yes", "prohibit-password", "without-password")
-    return may and now.policy.site.profile != "strict"
+def _ways(now: Standing, server: Sshd) -> frozenset[str]:
+    """Who comes in over ssh as sshd is set up there, and is root or becomes it."""
+    root, passwords = server.value("permitrootlogin"), "yes" in [server.value(name) for name in _ASKS]
+    found = now.by_key | (now.by_password if passwords else frozenset())
+    if root in _ROOT_BY_KEY and "root" in now.with_key:
+        found |= {"root"}
+    if root == "yes" and passwords and now.has_password("root"):
+        found |= {"root"}
+    return found
 
 
-def _proposed(
-    now: Standing, finding: Finding, path: str, text: str, remains: list[str], side_effects: str
-) -> Proposal | Left:
-    if why := _why_not(now, finding, path, text, remains):
+def _proposed(now: Standing, finding: Finding, path: str, text: str, side_effects: str) -> Proposal | Left:
+    if why := _why_not(now, finding, path, text):
         return Left(finding.control, f"{finding.says} {why[0]}", why[1], finding.target)
-    keys = f"{', '.join(remains[:3])} {'has a key' if len(remains) == 1 else 'have keys'} and can become root"
+    who = sorted(now.with_key)
+    remains = f"{', '.join(who[:3])} {'has a key' if len(who) == 1 else 'have keys'} that lets in"
     return Proposal(
-        finding.control, PutFile(path, text), f"{finding.says} {keys}.", Risk.HIGH, side_effects, finding.target,
+        finding.control, PutFile(path, text), f"{finding.says} {remains}.", Risk.HIGH, side_effects, finding.target,
         on_probation=True,
     )  # fmt: skip
 
 
-def _why_not(now: Standing, finding: Finding, path: str, text: str, remains: list[str]) -> tuple[str, str] | None:
-    found = sshd(now.snapshot)
-    if not isinstance(found, Sshd) or found.unread:
+def _why_not(now: Standing, finding: Finding, path: str, text: str) -> tuple[str, str] | None:
+    found, then = sshd(now.snapshot), _with(now.snapshot, path, text)
+    later = sshd(then)
+    if not isinstance(found, Sshd) or not isinstance(later, Sshd) or found.unread:
         return "Not all of sshd's settings were read.", "sudo sshd -T"
     if now.unread:
         return f"Who would still get in is not known: {now.unread}.", "sudo lockdown plan"
     if why := why_keys_are_no_way(found):
         return f"Nobody comes in by a key alone: {why}.", "sudo sshd -T     (then decide by hand)"
-    if not remains:
-        says = "Nobody who can become root has a key here that lets in: you would be locked out."
+    if not now.with_key or (_ways(now, found) and not _ways_after_both(now)):
+        says = "Nobody who can become root would surely still get in by a key: you may be locked out."
         return says, "ssh-copy-id YOU@HOST     (from your own machine; then: lockdown plan)"
-    after = next(
-        one for one in audit_sshd(_with(now.snapshot, path, text), now.policy) if one.control == finding.control
-    )
+    after = next(one for one in audit_sshd(then, now.policy) if one.control == finding.control)
     if after.state is not State.PASS:
         line = after.evidence[0] if after.evidence else None
         where = f" ({line.source}: {line.text})" if line else ""
         return f"A drop-in would not change it: {after.says}{where}", finding.next_command
     return None
+
+
+def _ways_after_both(now: Standing) -> frozenset[str]:
+    """Both drop-ins may be done together, so the one is judged as if the other were there."""
+    root = now.with_key & {"root"} if now.policy.site.profile != "strict" else frozenset[str]()
+    return now.by_key | root
 
 
 def _with(snapshot: Snapshot, path: str, text: str) -> Snapshot:

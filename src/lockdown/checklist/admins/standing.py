@@ -41,9 +41,16 @@ class Standing:
     unread: str
 
     @property
-    def trusted(self) -> list[str]:
+    def by_key(self) -> frozenset[str]:
         """Administrators that come in by a key, become root, and are not about to be locked."""
-        return [name for name in self.admins if name in self.with_key and name not in self.idle and self._rises(name)]
+        return frozenset(
+            name for name in self.admins if name in self.with_key and name not in self.idle and self._rises(name)
+        )
+
+    @property
+    def by_password(self) -> frozenset[str]:
+        """The same by a password."""
+        return frozenset(name for name in self.admins if name not in self.idle and self.has_password(name))
 
     @property
     def staying(self) -> list[str]:
@@ -51,15 +58,16 @@ class Standing:
         return [
             name
             for name in self.admins
-            if name not in self.idle and (name in self.with_key or self._has_password(name)) and self._rises(name)
+            if name not in self.idle and (name in self.with_key or self.has_password(name)) and self._rises(name)
         ]
 
-    def _has_password(self, name: str) -> bool:
+    def has_password(self, name: str) -> bool:
+        """Whether one lets it in."""
         return name in self.kept and self.kept[name].lets_in
 
     def _rises(self, name: str) -> bool:
         """sudo asks for a password: whoever has none that works cannot answer, unless he is not asked."""
-        if self._has_password(name):
+        if self.has_password(name):
             return True
         groups = {group for group, members in self.found.members.items() if name in members}
         rules = sudo(self.snapshot)
