@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from lockdown.facts import certificates, disks, dovecot, postfix, quotas
-from lockdown.host.asked import Command, Files, Script, Sources
+from lockdown.facts import certificates, disks, dovecot, key_pairs, postfix, quotas
+from lockdown.host.asked import Command, Files, Listing, Script, Sources
 from lockdown.model.snapshot import Snapshot
 
 _PLACES = ("/", "/var", "/var/spool/postfix", "/var/mail", "/var/vmail", "/srv/mail", "/home", "/var/log", "/tmp")
@@ -80,6 +80,7 @@ def sources() -> Sources:
             reduce=without_passwords,
         ),
         disks.SOURCE: Script(_DISKS, _PLACES),
+        key_pairs.SOURCE: Listing(key_pairs.PATTERNS),
         quotas.SOURCE: Script(_SIZES, (str(quotas.MOST_MAILBOXES), str(quotas.DAYS)), seconds=_SIZES_SECONDS),
     }  # fmt: skip
 

@@ -12,7 +12,6 @@ CARD = Card(
     promise="Firewall rules shield the server from the world, and your users from the server should it be taken over.",
     controls=CONTROLS,
     empty={
-        "enforce": "Lockdown writes no firewall rules yet.",
         "watch": "A port that opens unexpectedly raises no alarm yet.",
         "drill": "Ports are not tried from outside yet.",
     },

@@ -15,7 +15,8 @@ from lockdown.checklist.dmz.server_tls_controls import (
     VERSIONS,
 )
 from lockdown.config import Settings
-from lockdown.facts.certificates import Certificate, certificate, of_dovecot, of_postfix
+from lockdown.facts.certificates import Certificate, certificate, of_dovecot
+from lockdown.facts.certificates import of_postfix as shown_by_postfix
 from lockdown.facts.dovecot import Dovecot, as_far_as_read, dovecot
 from lockdown.facts.postfix import Absent as NoPostfix
 from lockdown.facts.postfix import Postfix, Service, postfix
@@ -42,7 +43,7 @@ def audit_tls(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
                 _OF_POSTFIX, State.NOT_APPLICABLE, "There is no Postfix here.", "", Evidence("postfix", why)
             )
         case Postfix():
-            yield from _of_postfix(server, policy)
+            yield from of_postfix(server, policy)
     mailboxes = dovecot(snapshot)
     match mailboxes:
         case Unknown(why):
@@ -63,8 +64,8 @@ def audit_tls(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
                 target="dovecot",
             )
         case Dovecot():
-            yield as_far_as_read(mailboxes, _mailboxes(mailboxes))
-            yield as_far_as_read(mailboxes, _dovecot_versions(mailboxes))
+            yield as_far_as_read(mailboxes, mailboxes_over_tls(mailboxes))
+            yield as_far_as_read(mailboxes, dovecot_versions(mailboxes))
     yield from _certificates(snapshot, server, mailboxes, policy)
 
 
@@ -77,7 +78,8 @@ def _each(
 # ── Postfix ──
 
 
-def _of_postfix(server: Postfix, policy: Settings) -> Iterator[Finding]:
+def of_postfix(server: Postfix, policy: Settings) -> Iterator[Finding]:
+    """The findings on its services, and on what it sends."""
     public = [one for one in server.smtp_services() if server.is_reachable(one)]
     if not public:
         says = "Strangers reach no SMTP service of Postfix."
@@ -164,8 +166,13 @@ def old_versions(value: str) -> list[str]:
     return [one for one in _OLD if (one in named if named else one not in refused)]
 
 
+def uses_tls_always(server: Postfix, service: Service) -> bool:
+    """Whether nobody gets through without TLS: then another list of versions counts."""
+    return _level(server, service) == "encrypt" or server.is_on("smtpd_tls_wrappermode", service)
+
+
 def _versions(server: Postfix, service: Service, policy: Settings) -> Finding:
-    mandatory = _level(server, service) == "encrypt" or server.is_on("smtpd_tls_wrappermode", service)
+    mandatory = uses_tls_always(server, service)
     name = "smtpd_tls_mandatory_protocols" if mandatory else "smtpd_tls_protocols"
     target, evidence = f"postfix {service.label}", server.evidence(name, service)
     if _level(server, service) == "none" and not server.is_on("smtpd_tls_wrappermode", service):
@@ -222,7 +229,8 @@ def _outgoing(server: Postfix) -> Finding:
 # ── Dovecot ──
 
 
-def _mailboxes(found: Dovecot) -> Finding:
+def mailboxes_over_tls(found: Dovecot) -> Finding:
+    """Whether a password may come in the open."""
     clear, default = ("auth_allow_cleartext", "no") if found.is_new else ("disable_plaintext_auth", "yes")
     allows = "yes" if found.is_new else "no"
     # A section for one network only, such as `remote 192.0.2.0/24 { }`, is an exception that is shown.
@@ -250,7 +258,8 @@ def _mailboxes(found: Dovecot) -> Finding:
     return MAILBOX_TLS.finding(State.PASS, "No password is taken before TLS.", *evidence, target="dovecot")
 
 
-def _dovecot_versions(found: Dovecot) -> Finding:
+def dovecot_versions(found: Dovecot) -> Finding:
+    """The least version that it takes."""
     least = found.value("ssl_min_protocol", "tlsv1.2" if found.version >= (2, 3, 14) or found.is_new else "tlsv1")
     evidence = found.evidence("ssl_min_protocol", "TLSv1.2")
     if found.value("ssl", "yes") == "no":
@@ -278,7 +287,7 @@ def _dovecot_versions(found: Dovecot) -> Finding:
 
 
 def _certificates(snapshot: Snapshot, server: object, mailboxes: object, policy: Settings) -> Iterator[Finding]:
-    paths = of_postfix(server) if isinstance(server, Postfix) else []
+    paths = shown_by_postfix(server) if isinstance(server, Postfix) else []
     paths += of_dovecot(mailboxes) if isinstance(mailboxes, Dovecot) else []
     if not paths:
         unread = [one.why for one in (server, mailboxes) if isinstance(one, Unknown)]
