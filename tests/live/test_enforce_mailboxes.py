@@ -1,0 +1,242 @@
+"""Mailboxes without an end get one, on a real Postfix and Dovecot: full is refused at RCPT, its owner is told before.
+
+Users of the machine, whom Dovecot knows without their domain, and users with a domain, side by side.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.rig import careless
+from tests.rig.dovecot import why_dovecot_cannot_run
+from tests.rig.machine import Machine, why_no_machine
+from tests.rig.network import eventually
+from tests.rig.postfix import why_postfix_cannot_run
+
+_WHY = why_no_machine() or why_dovecot_cannot_run() or why_postfix_cannot_run()
+pytestmark = [pytest.mark.live, pytest.mark.skipif(bool(_WHY), reason=_WHY or "it runs")]
+
+ANNA, BERT, BOB = "anna@example.org", "bert@example.org", "bob@virtual.example"
+_MORE = """\
+userdb {
+  driver = passwd-file
+  args = /etc/dovecot/virtual
+}
+service lmtp {
+  unix_listener /var/spool/postfix/private/dovecot-lmtp {
+    user = postfix
+    mode = 0600
+  }
+}
+protocol lmtp {
+  mail_plugins = $mail_plugins
+  postmaster_address = postmaster@example.org
+}
+"""
+_DEED = """
+import json, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from lockdown.checklist.dmz import audit as dmz_audit, enforce as dmz
+from lockdown.checklist.mailboxes import audit, enforce
+from lockdown.config import Mailboxes, Settings
+from lockdown.host.change.files import put, remove_empty
+from lockdown.host.change.services import check, reload
+from lockdown.host.change.staging import stage
+from lockdown.host.local import read_here
+from lockdown.host.read import snapshot_by
+from lockdown.model.change import Proposal
+from lockdown.model.units import ByteSize
+
+policy = Settings(mailboxes=Mailboxes(limit=ByteSize.parse("2 MiB")))
+rooms = {"mailboxes": (audit.audit, enforce.enforce), "dmz": (dmz_audit.audit, dmz.enforce)}
+judged, enforced = rooms[sys.argv[1]]
+before = snapshot_by(read_here, "mail", datetime.now(UTC))
+found = {f"{one.control} {one.target}": one.state.value for one in judged(before, policy)}
+proposals = [one for one in enforced(before, policy) if isinstance(one, Proposal)]
+told = {"found": found, "proposed": [[one.control, *one.also] for one in proposals]}
+if sys.argv[2] == "do" and proposals:
+    staged = stage([one.change for one in proposals])
+    told |= {"problems": list(staged.problems), "services": list(staged.services)}
+    for edit in staged.edits:
+        put(edit.after)
+    for service in staged.services:
+        reload(service)
+        told[service] = check(service)
+    Path("/root/undo").write_bytes(__import__("pickle").dumps((staged.edits, staged.folders, staged.services)))
+if sys.argv[2] == "undo":
+    edits, folders, services = __import__("pickle").loads(Path("/root/undo").read_bytes())
+    for edit in reversed(edits):
+        put(edit.before)
+    remove_empty(folders)
+    for service in services:
+        reload(service)
+print(json.dumps(told))
+"""
+_SEND = """
+import smtplib, sys
+to, octets = sys.argv[1], int(sys.argv[2])
+with smtplib.SMTP("127.0.0.1", 25, local_hostname="sender.example", timeout=30) as line:
+    line.ehlo()
+    line.mail("x@sender.example")
+    code, words = line.rcpt(to)
+    if code == 250:
+        code, words = line.data("Subject: hello\\r\\n\\r\\n" + ("y" * 70 + "\\r\\n") * (octets // 72))
+print(code, words.decode())
+"""
+
+
+_SIGN_IN = """
+import imaplib, socket, ssl, sys
+port, word = int(sys.argv[1]), sys.argv[2]
+class From(imaplib.IMAP4):
+    def _create_socket(self, timeout):
+        line = socket.create_connection(("127.0.0.1", port), 20, source_address=("127.0.0.2", 0))
+        blind = ssl.create_default_context()
+        blind.check_hostname, blind.verify_mode = False, ssl.CERT_NONE
+        return blind.wrap_socket(line) if port == 993 else line
+try:
+    print(From("127.0.0.1", port).login("anna", word))
+except imaplib.IMAP4.error as error:
+    print(error)
+"""
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    with Machine(tmp_path_factory.mktemp("mailboxes")) as made:
+        careless.set_up(made)
+        conf = made.read("/etc/dovecot/dovecot.conf").replace("auth_username_format = %Ln\n", "")
+        made.write("/etc/dovecot/dovecot.conf", conf)
+        made.write("/etc/dovecot/conf.d/20-more.conf", _MORE)
+        made.run("useradd", "--create-home", "--home-dir", "/var/vmail", "vmail")
+        made.run("sh", "-c", "install -d -o vmail /var/vmail/virtual.example/bob")
+        ids = made.run("sh", "-c", "echo $(id -u vmail):$(id -g vmail)").stdout.strip()
+        made.write("/etc/dovecot/virtual", f"{BOB}:{{PLAIN}}unused:{ids}::/var/vmail/virtual.example/bob::\n")
+        main = (
+            "virtual_mailbox_domains = virtual.example\nvirtual_mailbox_maps = static:yes\n"
+            "virtual_transport = lmtp:unix:private/dovecot-lmtp\nrecipient_delimiter = +\n"
+        )
+        text = made.read("/etc/postfix/main.cf").replace("message_size_limit = 0", "message_size_limit = 400000")
+        made.write("/etc/postfix/main.cf", text + main)
+        careless.start(made)
+        yield made
+
+
+def deed(machine: Machine, room: str, what: str) -> Any:
+    return json.loads(machine.run(sys.executable, "-c", _DEED, room, what).stdout)
+
+
+def send(machine: Machine, to: str, octets: int = 150_000) -> str:
+    return machine.run(sys.executable, "-c", _SEND, to, str(octets)).stdout.strip()
+
+
+def sign_in(machine: Machine, port: int) -> str:
+    """From an address that is not the server's own, which it would believe without TLS."""
+    return machine.run(sys.executable, "-c", _SIGN_IN, str(port), careless.PASSWORD).stdout.strip()
+
+
+def letters(machine: Machine, folder: str) -> list[str]:
+    place = machine.path(folder)
+    return [one.read_text(errors="replace") for one in sorted(place.glob("new/*"))] if place.is_dir() else []
+
+
+def fill(machine: Machine, to: str, folder: str, octets: int) -> str:
+    """Letters one by one, each arrived before the next, until one is refused; its answer."""
+    for _ in range(60):
+        there = sum("Subject: hello" in one for one in letters(machine, folder))
+        answer = send(machine, to, octets)
+        if not answer.startswith("250"):
+            return answer
+        eventually(
+            lambda there=there: sum("Subject: hello" in one for one in letters(machine, folder)) > there,  # type: ignore[misc]
+            f"the letter to {to} arrives",
+        )
+    return "never refused"
+
+
+def etc(machine: Machine) -> dict[str, bytes]:
+    files = [path for folder in ("postfix", "dovecot") for path in machine.path(f"/etc/{folder}").rglob("*")]
+    return {str(path): path.read_bytes() for path in files if path.is_file() and not path.is_symlink()}
+
+
+HOMES = {ANNA: "/home/anna/Maildir", BERT: "/home/bert/Maildir", BOB: "/var/vmail/virtual.example/bob/Maildir"}
+
+
+@pytest.fixture(scope="module")
+def done(machine: Machine) -> dict[str, Any]:
+    before = etc(machine)
+    told: dict[str, Any] = deed(machine, "mailboxes", "do")
+    return {**told, "before": before}
+
+
+def test_the_careless_server_is_red_and_what_is_proposed_pleases_both_servers(done: dict[str, Any]) -> None:
+    assert done["found"]["mailboxes.quota-is-on dovecot"] == "fail"
+    assert done["problems"] == [] and done["services"] == ["dovecot", "postfix"]
+    assert done["dovecot"] == "" and done["postfix"] == ""
+
+
+def test_after_it_the_audit_is_green_and_nothing_more_is_proposed(machine: Machine, done: dict[str, Any]) -> None:
+    after = deed(machine, "mailboxes", "look")
+    of_quota = {name: state for name, state in after["found"].items() if not name.endswith(" disks")}
+    assert set(of_quota.values()) == {"pass"}, of_quota
+    assert after["proposed"] == []
+
+
+@pytest.mark.parametrize(
+    ("to", "octets", "told"),
+    [(ANNA, 150_000, (80, 95)), (BOB, 60_000, (80, 90, 95))],
+    ids=["a user of the machine, in large steps", "a user with a domain, in small ones"],
+)
+def test_a_full_mailbox_is_refused_at_rcpt_and_its_owner_was_told_before(
+    machine: Machine, done: dict[str, Any], to: str, octets: int, told: tuple[int, ...]
+) -> None:
+    answer = fill(machine, to, HOMES[to], octets)
+    assert answer.startswith("552 5.2.2") and "full" in answer
+    text = "\n".join(letters(machine, HOMES[to]))
+    assert [text.count(f"Subject: Your mailbox is {part} % full") for part in told] == [1] * len(told), "each once"
+    # With a word behind the name it is the same mailbox.
+    name, _, domain = to.partition("@")
+    assert send(machine, f"{name}+list@{domain}").startswith("552 5.2.2")
+
+
+def test_others_still_receive_and_nothing_waits_in_the_queue(machine: Machine, done: dict[str, Any]) -> None:
+    assert send(machine, BERT).startswith("250")
+    eventually(lambda: letters(machine, HOMES[BERT]), "the letter to bert arrives")
+    eventually(lambda: "empty" in machine.run("mailq").stdout, "the queue is empty")
+
+
+def test_a_dovecot_that_is_down_puts_off_nothing_at_the_door(machine: Machine, done: dict[str, Any]) -> None:
+    machine.run("doveadm", "stop")
+    try:
+        assert send(machine, BERT, 1000).startswith("250")
+    finally:
+        machine.run("dovecot")
+
+
+def test_undone_every_file_is_as_before_and_mail_is_taken_as_before(machine: Machine, done: dict[str, Any]) -> None:
+    deed(machine, "mailboxes", "undo")
+    assert etc(machine) == done["before"]
+    assert send(machine, ANNA, 1000).startswith("250")
+
+
+def test_passwords_in_the_open_are_no_longer_taken(machine: Machine, done: dict[str, Any]) -> None:
+    before = etc(machine)
+    assert "OK" in sign_in(machine, 143)
+    told = deed(machine, "dmz", "do")
+    assert told["found"]["dmz.mailbox-passwords-need-tls dovecot"] == "fail" and told["problems"] == []
+    after = deed(machine, "dmz", "look")
+    assert after["found"]["dmz.mailbox-passwords-need-tls dovecot"] == "pass"
+    assert after["found"]["dmz.outgoing-tls postfix"] == "pass"
+    assert after["proposed"] == []
+    assert "PRIVACYREQUIRED" in sign_in(machine, 143)
+    assert "OK" in sign_in(machine, 993), "over TLS its owner gets in"
+    assert send(machine, BERT, 1000).startswith("250")
+    deed(machine, "dmz", "undo")
+    assert etc(machine) == before
+    assert "OK" in sign_in(machine, 143)
