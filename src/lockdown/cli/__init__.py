@@ -37,6 +37,7 @@ COMMANDS = {
     "quarantine": "messages held for a person: list, show, release, delete, learn",
     "incident": "what is wrong now, and what was done about it: list, show, close",
     "block": "networks that may not talk to us: list, add, remove, why",
+    "password": "is a password strong, for somebody who knows this company",
     "config": "settings: show, check, explain",
     "doctor": "is Lockdown itself well",
 }

@@ -21,6 +21,8 @@ PANELS = "accounts/panels"
 ROTATION, JOURNAL, JOURNAL_KEPT = "accounts/logrotate", "accounts/journald", "accounts/logs"
 ROOT_GROUPS = ("sudo", "wheel", "admin", "docker", "lxd", "disk", "shadow", "incus-admin")
 """Members of these can become root without being asked twice."""
+LEAST_LENGTH = {"starter": 8, "business": 10, "strict": 12}
+"""What is demanded of new passwords, by site.profile."""
 _NO_SHELL = re.compile(r"(?:/nologin|/false|/sync|/shutdown|/halt)\Z")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WEAK = frozenset({"md5", "des", "bsdi", "sun-md5"})

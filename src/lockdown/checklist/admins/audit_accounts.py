@@ -19,6 +19,7 @@ from lockdown.checklist.admins.controls import (
 )
 from lockdown.config import Settings
 from lockdown.facts.accounts import (
+    LEAST_LENGTH,
     ROOT_GROUPS,
     Account,
     Accounts,
@@ -37,7 +38,6 @@ from lockdown.model.unknown import Unknown
 
 MOST = {"starter": 6, "business": 4, "strict": 3}
 """People who can become root, root itself not counted."""
-LEAST_LENGTH = {"starter": 8, "business": 10, "strict": 12}
 UNUSED_FOR = timedelta(days=90)
 FIRST_PERSON = 1000
 _SHARED = frozenset(

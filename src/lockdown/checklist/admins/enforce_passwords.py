@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from lockdown.checklist.admins.audit_accounts import LEAST_LENGTH
 from lockdown.checklist.admins.controls import LENGTH
 from lockdown.checklist.admins.standing import Standing
-from lockdown.facts.accounts import COMMON_PASSWORD, LOGIN_DEFS, QUALITY, login_setting
+from lockdown.facts.accounts import COMMON_PASSWORD, LEAST_LENGTH, LOGIN_DEFS, QUALITY, login_setting
 from lockdown.facts.company_words import company_words
 from lockdown.facts.packages import packages
 from lockdown.model.change import Left, OptionStyle, Proposal, PutFile, Risk, SetOption, SetPackage
