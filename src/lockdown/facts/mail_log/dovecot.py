@@ -1,0 +1,132 @@
+"""One line of Dovecot: who got in, who did not, whose mailbox is full.
+
+Whoever logs in chooses the name, so a name is bounded by what the server writes behind it, read from the end. Passwords
+that a server was told to log are never kept.
+
+Fails as: Unread. Never raises.
+"""
+
+from __future__ import annotations
+
+import re
+
+from lockdown.facts.mail_log.events import (
+    AMBIGUOUS,
+    NO_PATTERN,
+    Event,
+    Known,
+    LoggedIn,
+    LoginFailed,
+    OverQuota,
+    PasswordRefused,
+    Trouble,
+)
+
+_ADDRESS = r"[0-9A-Fa-f:.]{2,45}"
+_HEAD = re.compile(
+    (
+        r"(?P<service>[a-z0-9-]{2,24})(?:\((?P<inner>.*?)\)(?:<\d+>(?:<[^<>\s]*>)?)?)?: (?:"
+        r"(?P<level>Info|Warning|Error|Fatal|Panic|Debug): )?(?P<text>.*)"
+    ),
+    re.DOTALL | re.ASCII,
+)
+# Everything behind the name is the server's own, so the last such place is the true one.
+_SESSION = re.compile(
+    (
+        rf"(?P<what>[^<>]*?)(?:: |, )?user=<(?P<user>.*)>(?:, method=(?P<method>[\w-]{{0,30}}))?, "
+        rf"rip=(?P<address>{_ADDRESS})(?:, lip=[^,\s]*)?(?:, .*)?"
+    ),
+    re.DOTALL | re.ASCII,
+)
+_ATTEMPTS = re.compile(r"\(auth failed, (?P<count>\d{1,6}) attempts?")
+_ASKED = re.compile(
+    rf"(?P<database>[a-z0-9-]{{2,24}})\((?P<user>.*?),(?P<address>{_ADDRESS})(?:,<[^<>()]*>)?\): (?P<reason>.*)",
+    re.DOTALL | re.ASCII,
+)
+_PLACES = re.compile(rf",{_ADDRESS}(?:,<[^<>()]*>)?\): ", re.ASCII)
+_CONNECTION = re.compile(r"conn unix:\S+ \(pid=\d+,uid=\d+\): auth-worker<\d+>: ", re.ASCII)
+_PASSWORD = re.compile(r" ?\((?:SHA1 of )?given password.*|, given password.*", re.DOTALL)
+_LOGINS = frozenset(("imap-login", "pop3-login", "managesieve-login", "submission-login", "login"))
+_AUTH = frozenset(("auth", "auth-worker"))
+_MAIL = re.compile(
+    (
+        r"(?:(?P<user>[^:]{1,255}): )?(?:msgid=.*: )?(?P<what>saved mail to|stored mail into mailbox|"
+        r"forwarded to|discarded|marked message).*"
+    ),
+    re.DOTALL,
+)
+_QUOTA = re.compile(
+    r".*(?:Quota exceeded|quota exceeded|mailbox for user is full|Mailbox is full|Not enough disk)", re.DOTALL
+)
+_CHATTER = re.compile(
+    r"(?:Disconnected|Connection closed|Logged out|Connect from|Disconnect from|Connect|delete|expunge|copy|Sieve|"
+    r"sieve|ID sent|save|Dovecot v|SIGHUP|Client|Server|Killed|Aborted|Auth|stats|Indexed|in=|imap|Effective|copied|"
+    r"Delete|"
+    r"Undelete|Flag|box=)"
+)
+
+
+def dovecot(text: str) -> Event:
+    """What it says; the text begins with the service."""
+    head = _HEAD.fullmatch(text)
+    if head is None:
+        return NO_PATTERN
+    service, level, says = head["service"], head["level"] or "", head["text"]
+    if service in _LOGINS:
+        return _login(service, says, level)
+    if service in _AUTH:
+        # A service with its worker's number in brackets is no database with a user.
+        return _asked(says, level)
+    if _QUOTA.match(says) and service in ("lmtp", "lda", "imap", "pop3", "submission", "quota-status"):
+        return OverQuota(head["inner"] if head["inner"] and not head["inner"].isdigit() else "")
+    return _other(service, says, level)
+
+
+def _login(service: str, says: str, level: str) -> Event:
+    session = _SESSION.fullmatch(says)
+    if session is None:
+        return _complaint(level, says) or (Known("login") if _CHATTER.match(says) else NO_PATTERN)
+    what, user, address = session["what"], session["user"], session["address"]
+    if re.fullmatch(r"Login|Logged in|proxy\(.{0,300}\): started proxying.{0,100}", what):
+        return LoggedIn(service, user, address, session["method"])
+    if tried := _ATTEMPTS.search(what):
+        return LoginFailed(
+            service, user or None, "", address, session["method"], "password refused", max(1, int(tried["count"]))
+        )
+    return Known("login ended")
+
+
+def _asked(says: str, level: str) -> Event:
+    says = says[found.end() :] if (found := _CONNECTION.match(says)) else says
+    asked = _ASKED.fullmatch(says)
+    if asked is None:
+        return _complaint(level, says) or (Known("auth") if _CHATTER.match(says) else NO_PATTERN)
+    # The name in front and a logged password behind are both a stranger's.
+    if len(_PLACES.findall(says)) > 1:
+        return AMBIGUOUS
+    reason = _PASSWORD.sub("", asked["reason"])
+    if re.match(
+        (
+            r"(?i)unknown user|password mismatch|pam_authenticate\(\) failed|invalid password|credentials "
+            r"mismatch|passwords? (?:hash )?mismatch|user not found|login failed|account|user is disabled"
+        ),
+        reason,
+    ):
+        return PasswordRefused(asked["user"] or None, asked["address"], asked["database"], reason[:120])
+    return Trouble((level or "error").casefold(), reason[:120])
+
+
+def _other(service: str, says: str, level: str) -> Event:
+    if complaint := _complaint(level, says):
+        return complaint
+    if _MAIL.fullmatch(says) or _CHATTER.match(says) or level in ("Info", "Debug"):
+        return Known(service)
+    return NO_PATTERN
+
+
+def _complaint(level: str, says: str) -> Event | None:
+    return (
+        Trouble(level.casefold(), _PASSWORD.sub("", says)[:300])
+        if level in ("Warning", "Error", "Fatal", "Panic")
+        else None
+    )

@@ -1,0 +1,161 @@
+"""What stands before the text of a log's line: when, on which host, by which program.
+
+The forms of syslog (RFC 3164, RFC 5424, RFC 3339 stamps), of journalctl's short outputs, of container logs, and of
+the files that Exim and Dovecot write themselves. The program is taken from its place alone: no text can pose as one.
+
+Fails as: None for a line that is of no mail server, and for a stamp that is none. Never raises.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+
+class Line(NamedTuple):
+    """A line of a mail server, in its parts."""
+
+    stamp: str
+    host: str
+    program: str
+    """postfix, dovecot or exim."""
+    instance: str
+    daemon: str
+    pid: str
+    text: str
+
+
+_CONTAINER = re.compile(
+    r"\[pod/[^\]\s]*\] |[\w.-]+ +\| |\d{4}-\d\d-\d\dT[\d:.]+Z (?:stdout|stderr) [FP] |<\d{1,3}>(?!1 )"
+)
+_STAMP = re.compile(
+    r"(?P<stamp>[A-Z][a-z]{2} [ \d]?\d (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d+)?"
+    r"|[A-Z][a-z]{2} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [A-Z]{3,5}"
+    r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S{0,24}"
+    r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|[+-]\d\d:?\d\d))?"
+    r"|\[? *\d{1,12}\.\d{3,9}\]?) "
+)
+_RFC5424 = re.compile(
+    r"<\d{1,3}>1 (?P<stamp>\S+) (?P<host>\S+) (?P<tag>\S+) (?P<pid>\S+) \S+ "
+    r"(?:-|\[(?:[^\]\\\"]|\"(?:[^\"\\]|\\.)*\")*\]) (?P<text>.*)",
+    re.DOTALL,
+)
+# What a name may hold ends before any text that a stranger could have chosen.
+_TAG = r"(?P<tag>[A-Za-z][\w.+-]*(?:/[\w.+-]+){0,4})(?:\((?P<worker>\d+)\))?(?:\[(?P<pid>\d+)\])?: ?"
+_HOST_AND_TAG = re.compile(rf"(?P<host>[\w.:-]+) {_TAG}", re.ASCII)
+_ONLY_TAG = re.compile(_TAG, re.ASCII)
+
+POSTFIX_DAEMONS = frozenset(
+    (
+        "anvil", "bounce", "cleanup", "defer", "discard", "dnsblog", "error", "flush", "lmtp", "local", "master",
+        "nqmgr", "oqmgr", "pickup", "pipe", "postalias", "postcat", "postdrop", "postfix-script", "postkick", "postlog",
+        "postlogd", "postmap", "postmulti", "postqueue", "postscreen", "postsuper", "proxymap", "proxywrite", "qmgr",
+        "qmqpd", "relay", "retry", "scache", "sendmail", "showq", "smtp", "smtpd", "spawn", "tlsmgr", "tlsproxy",
+        "trace", "trivial-rewrite", "verify", "virtual", "set-permissions", "postconf",
+    )
+)  # fmt: skip
+_DOVECOT_SERVICES = frozenset(
+    (
+        "imap-login", "pop3-login", "managesieve-login", "submission-login", "auth", "auth-worker", "lmtp", "imap",
+        "pop3", "lda", "master", "managesieve", "submission", "indexer-worker", "anvil", "config", "stats", "doveadm",
+    )
+)  # fmt: skip
+_OWN_FILE = re.compile(r"\d{4}-\d\d-\d\d ")
+
+
+def parts(line: str) -> Line | None:
+    """The line in its parts; None where it is of no mail server."""
+    if found := _RFC5424.match(line):
+        pid = found["pid"] if found["pid"].isdigit() else ""
+        return _named(found["stamp"], found["host"], found["tag"], "", pid, found["text"])
+    at = 0
+    for _ in range(2):  # a container's prefix may stand before that of its runtime
+        at = prefix.end() if (prefix := _CONTAINER.match(line, at)) else at
+    stamp = ""
+    if found := _STAMP.match(line, at):
+        stamp, at = found["stamp"], found.end()
+    for pattern in (_HOST_AND_TAG, _ONLY_TAG):
+        if found := pattern.match(line, at):
+            whole = found.groupdict("")
+            named = _named(
+                stamp, whole.get("host", ""), whole["tag"], whole["worker"], whole["pid"], line[found.end() :]
+            )
+            if named:
+                return named
+    return _exim_file(stamp, line[at:])
+
+
+def _named(stamp: str, host: str, tag: str, worker: str, pid: str, text: str) -> Line | None:
+    first, _, last = tag.rpartition("/")
+    if first and last in POSTFIX_DAEMONS:
+        return Line(stamp, host, "postfix", first.partition("/")[0], last, pid, text)
+    if tag == "dovecot":
+        return Line(stamp, host, "dovecot", tag, "", pid, text)
+    if tag in _DOVECOT_SERVICES and not first:
+        return Line(stamp, host, "dovecot", "dovecot", "", pid, f"{tag}{f'({worker})' if worker else ''}: {text}")
+    if tag in ("exim", "exim4"):
+        if inner := _STAMP.match(text):
+            stamp, text = stamp or inner["stamp"], text[inner.end() :]
+        return Line(stamp, host, "exim", tag, "", pid, text)
+    return None
+
+
+# Its file has a stamp and at once the text; which words can begin it is known.
+_EXIM_TEXT = re.compile(
+    r"(?:\[\d+\] )?(?:(?:\w{6}-\w{6}-\w{2}|\w{6}-\w{11}-\w{4}) |H=|U=|SMTP |TLS |no MAIL in |no host name |"
+    r"no IP address |"
+    r"[\w-]{1,40} authenticator |unexpected |rejected |Start queue run|End queue run|exim \d|daemon |pid \d|"
+    r"Warning: |remote host |ident |failed |cwd=|recipients? |refused |auth_|login |too many |DKIM|SPF|\d+ args:)"
+)
+
+
+def _exim_file(stamp: str, text: str) -> Line | None:
+    if not _OWN_FILE.match(stamp) or not _EXIM_TEXT.match(text):
+        return None
+    return Line(stamp, "", "exim", "exim", "", "", text)
+
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_SYSLOG = re.compile(
+    r"(?P<month>[A-Z][a-z]{2}) +(?P<day>\d{1,2}) (?:(?P<year>\d{4}) )?(?P<clock>\d\d:\d\d:\d\d)(?:\.(?P<part>\d{1,6}))?"
+)
+_AHEAD = timedelta(days=1)
+
+
+def when(stamp: str, now: datetime) -> datetime | None:
+    """The moment that the stamp means. One without a year lies in the past, but for a clock that is a day ahead.
+
+    One without a zone is read in that of `now`, since both are of the same machine.
+    """
+    stamp = stamp.strip("[] ")
+    if found := _SYSLOG.match(stamp):
+        return _of_syslog(found, now)
+    if re.fullmatch(r"\d{1,12}\.\d{3,9}", stamp):
+        seconds = float(stamp)
+        # A monotonic stamp counts from the start of the machine, which is not known here.
+        return datetime.fromtimestamp(seconds, UTC) if 1e8 < seconds < 4e9 else None
+    stamp = re.sub(r"\A[A-Z][a-z]{2} ", "", stamp).replace(",", ".")
+    words = re.sub(r" (?:UTC|GMT)\Z", "+00:00", stamp)
+    words = re.sub(r" [A-Z]{3,5}\Z", "", words).replace(" +", "+").replace(" -", "-")
+    try:
+        at = datetime.fromisoformat(re.sub(r"\.(\d{6})\d+", r".\1", words))
+        return (at if at.tzinfo else at.replace(tzinfo=now.tzinfo)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _of_syslog(found: re.Match[str], now: datetime) -> datetime | None:
+    hour, minute, second = (int(part) for part in found["clock"].split(":"))
+    part = int((found["part"] or "0").ljust(6, "0"))
+    month, day = _MONTHS.index(found["month"]) + 1 if found["month"] in _MONTHS else 0, int(found["day"])
+    # The 29th of February may be eight years back.
+    years = [int(found["year"])] if found["year"] else [now.year + 1 - back for back in range(10)]
+    for year in years:
+        try:
+            at = datetime(year, month, day, hour, minute, min(second, 59), part, now.tzinfo)
+        except ValueError:
+            continue
+        if found["year"] or at <= now + _AHEAD:
+            return at.astimezone(UTC)
+    return None

@@ -1,0 +1,320 @@
+"""Read the logs of mail servers from files: the whole of one at speed, or what was written to it since the last time.
+
+A file that was rotated is read to its end first, whether it was renamed, copied and emptied, or already compressed;
+where we were is a `Position`, which outlives our own restart. Memory is bounded, a line that does not end is cut.
+
+Fails as: OperatorError for a file that cannot be opened. What could not be read of a log is said in `Piece.missed`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import multiprocessing
+import os
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from io import FileIO
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from lockdown.facts.mail_log.blocks import BlockReader
+from lockdown.facts.mail_log.picture import Picture, joined
+from lockdown.model.errors import OperatorError
+
+BLOCK = 1 << 19
+LONGEST_LINE = 64 * 1024
+_WORTH_A_PROCESS = 8 << 20
+_HEAD = 256
+_MOST_OLD = 40
+
+
+# ── the whole of a file ──
+
+
+def picture_of(path: Path, processes: int | None = None) -> Picture:
+    """The full picture of one file, compressed or not, with as many processes as there are cores."""
+    try:
+        with opened(path) as file:
+            if isinstance(file, gzip.GzipFile):
+                return _picture(blocks(file)).finished()
+        pieces = _pieces(path, _affordable(path, processes))
+        return joined(_side_by_side(path, pieces)).finished()
+    except (OSError, EOFError, zlib.error) as error:
+        raise _unreadable(path, error) from error
+
+
+def opened(path: Path) -> BinaryIO:
+    """The file, unpacked if it is compressed by its first octets."""
+    file = path.open("rb")
+    if file.peek(2)[:2] != b"\x1f\x8b":
+        return file
+    return cast(BinaryIO, gzip.GzipFile(fileobj=file))
+
+
+def blocks(file: BinaryIO, most: int | None = None) -> Iterator[bytes]:
+    """Whole lines, some at a time; of a line that does not end, nothing but that it was there."""
+    rest, left, is_cut = b"", most, False
+    while octets := file.read(BLOCK if left is None else min(BLOCK, left)):
+        left = None if left is None else left - len(octets)
+        if is_cut:
+            _, newline, octets = octets.partition(b"\n")
+            is_cut = not newline
+        end = octets.rfind(b"\n") + 1
+        if end:
+            yield rest + octets[:end]
+            rest = octets[end:]
+        else:
+            rest += octets
+        if len(rest) > LONGEST_LINE:
+            yield rest[:LONGEST_LINE] + b"\n"
+            rest, is_cut = b"", True
+    if rest:
+        yield rest
+
+
+def _affordable(path: Path, processes: int | None) -> int:
+    # A fork of a process with threads may hang in a lock that another thread holds.
+    most = 1 if threading.active_count() > 1 else processes or len(os.sched_getaffinity(0))
+    return max(1, min(most, path.stat().st_size // _WORTH_A_PROCESS))
+
+
+def _pieces(path: Path, count: int) -> list[tuple[int, int]]:
+    """About equal, each from the beginning of a line to the end of one."""
+    size = path.stat().st_size
+    bounds = [0]
+    with path.open("rb") as file:
+        for number in range(1, count):
+            file.seek(size * number // count)
+            file.readline(LONGEST_LINE)
+            bounds.append(max(bounds[-1], file.tell()))
+    return list(zip(bounds, [*bounds[1:], size], strict=True))
+
+
+def _side_by_side(path: Path, pieces: list[tuple[int, int]]) -> Iterator[Picture]:
+    """The first here, the others each in a process of its own, in the order of the file."""
+    context = multiprocessing.get_context("fork")
+    others: list[tuple[BaseProcess, Connection]] = []
+    for begin, end in pieces[1:]:
+        ours, theirs = context.Pipe(duplex=False)
+        process: BaseProcess = context.Process(target=_send_piece, args=(theirs, path, begin, end), daemon=True)
+        process.start()
+        theirs.close()
+        others.append((process, ours))
+    yield _piece(path, *pieces[0])
+    for process, connection in others:
+        yield connection.recv()
+        connection.close()
+        process.join()
+
+
+def _send_piece(to: Connection, path: Path, begin: int, end: int) -> None:
+    to.send(_piece(path, begin, end))
+    to.close()
+
+
+def _piece(path: Path, begin: int, end: int) -> Picture:
+    with path.open("rb") as file:
+        file.seek(begin)
+        return _picture(blocks(file, end - begin))
+
+
+def _picture(whole: Iterator[bytes]) -> Picture:
+    reader = BlockReader()
+    for block in whole:
+        reader.read(block)
+    return reader.picture
+
+
+def _unreadable(path: Path, error: Exception) -> OperatorError:
+    why = getattr(error, "strerror", None) or str(error)
+    return OperatorError(
+        "log-unreadable", what=f"{path} could not be read.", why=why, try_this=f"sudo ls -l {path}; is it a log?"
+    )
+
+
+# ── what was written since ──
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where we are in a log: how its file begins tells it again, whatever it is called by then."""
+
+    inode: int = 0
+    offset: int = 0
+    head: str = ""
+    """Digest of its first octets."""
+    head_octets: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What was new: whole lines."""
+
+    octets: bytes
+    missed: tuple[str, ...] = ()
+    """What of the log was not read, in words."""
+
+
+@dataclass(slots=True)
+class _Open:
+    file: FileIO
+    inode: int
+    offset: int
+
+
+@dataclass(slots=True)
+class LogFollower:
+    """Follows one log by its path. Not for two threads at once."""
+
+    path: Path
+    position: Position = field(default_factory=Position)
+    most: int = 16 << 20
+    """Octets that are read at once; what is more waits for the next time."""
+    _open: _Open | None = None
+
+    def read(self) -> Piece:
+        """The lines that were written since the last time; none is nothing."""
+        missed: list[str] = []
+        octets = b""
+        try:
+            if self._open is None:
+                octets += self._resume(missed)
+            octets += self._rest_of_open(missed)
+            octets += self._follow_rotation(missed, self.most - len(octets))
+        except FileNotFoundError:
+            missed.append(f"{self.path} is not there")
+        except OSError as error:
+            missed.append(f"{self.path}: {error.strerror or error}")
+        return Piece(octets, tuple(missed))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._open is not None:
+            self._open.file.close()
+            self._open = None
+
+    # ── where we were ──
+
+    def _resume(self, missed: list[str]) -> bytes:
+        """Open the log; if it is not the file that we have read, read that one to its end first."""
+        before, octets = self.position, b""
+        file = _unbuffered(self.path)
+        inode = os.fstat(file.fileno()).st_ino
+        if not before.head_octets:
+            self._open = _Open(file, inode, before.offset if before.inode == inode else 0)
+            return b""
+        if _digest(file, before.head_octets) == before.head and os.fstat(file.fileno()).st_size >= before.offset:
+            self._open = _Open(file, inode, before.offset)
+            return b""
+        self._open, self.position = _Open(file, inode, 0), Position(inode)
+        old = next((path for path in self._older() if _is(path, before)), None)
+        if old is None:
+            missed.append("the file that was read before is gone: what was written to it last was not read")
+            return b""
+        with suppress(EOFError, zlib.error), opened(old) as rest:
+            rest.seek(before.offset)
+            octets = rest.read(self.most)
+            if rest.read(1):
+                missed.append(f"{old.name} has more than can be read at once")
+        return octets if octets.endswith(b"\n") or not octets else octets + b"\n"
+
+    def _older(self) -> list[Path]:
+        """The rotated files beside it, the newest first."""
+        found = []
+        for path in self.path.parent.glob(f"{self.path.name}[.-]*"):
+            with suppress(OSError):
+                found.append((path.stat().st_mtime, path))
+        return [path for _, path in sorted(found, reverse=True)[:_MOST_OLD]]
+
+    # ── reading on ──
+
+    def _rest_of_open(self, missed: list[str]) -> bytes:
+        now = self._open
+        if now is None:
+            return b""
+        size = os.fstat(now.file.fileno()).st_size
+        before = b""
+        was = self.position
+        if size < now.offset or (was.head_octets and _digest(now.file, was.head_octets) != was.head):
+            before = self._rest_of_copy(missed)
+            now.offset = 0
+        now.file.seek(now.offset)
+        return before + self._take(now, self.most, missed)
+
+    def _take(self, now: _Open, most: int, missed: list[str]) -> bytes:
+        octets = now.file.read(max(0, most))
+        end = octets.rfind(b"\n") + 1
+        if not end and len(octets) > LONGEST_LINE:
+            missed.append("a line of more than 64 KiB")
+            end = len(octets)
+        now.offset += end
+        self._remember(now)
+        return octets[:end]
+
+    def _remember(self, now: _Open) -> None:
+        octets = min(_HEAD, now.offset)
+        self.position = Position(now.inode, now.offset, _digest(now.file, octets) if octets else "", octets)
+
+    def _rest_of_copy(self, missed: list[str]) -> bytes:
+        """The log was copied and emptied: the copy has what we had not yet read."""
+        before = self.position
+        copy = next((path for path in self._older() if _is(path, before)), None)
+        if copy is None:
+            missed.append("the log was emptied: what was written to it last was not read")
+            return b""
+        with suppress(EOFError, zlib.error), opened(copy) as rest:
+            rest.seek(before.offset)
+            return rest.read(self.most)
+        return b""
+
+    def _follow_rotation(self, missed: list[str], most: int) -> bytes:
+        """The name means another file now: the old one was read to its end just before."""
+        now = self._open
+        if now is None or self.path.stat().st_ino == now.inode or most <= 0:
+            return b""
+        now.file.seek(now.offset)
+        rest = now.file.read(most)
+        if len(rest) == most:
+            now.offset += (end := rest.rfind(b"\n") + 1)
+            self._remember(now)
+            return rest[:end]
+        now.file.close()
+        file = _unbuffered(self.path)
+        self._open = _Open(file, os.fstat(file.fileno()).st_ino, 0)
+        joined_with = b"\n" if rest and not rest.endswith(b"\n") else b""
+        return rest + joined_with + self._take(self._open, most - len(rest), missed)
+
+
+def _unbuffered(path: Path) -> FileIO:
+    # A buffer would still hold what stood there before the file was emptied.
+    return FileIO(path, "rb")
+
+
+def _digest(file: BinaryIO | FileIO, octets: int) -> str:
+    """Of how the file begins."""
+    file.seek(0)
+    return hashlib.sha256(file.read(octets)).hexdigest()
+
+
+def _is(path: Path, before: Position) -> bool:
+    """It begins as the one that we have read, and goes at least as far."""
+    try:
+        with opened(path) as file:
+            return _digest(file, before.head_octets) == before.head and _reaches(file, before.offset)
+    except (OSError, EOFError, zlib.error):
+        return False
+
+
+def _reaches(file: BinaryIO, offset: int) -> bool:
+    return file.seek(offset) == offset
+
+
+def follow(paths: list[Path], positions: Callable[[Path], Position]) -> list[LogFollower]:
+    """A follower for each log that is there."""
+    return [LogFollower(path, positions(path)) for path in paths if path.exists()]

@@ -1,0 +1,198 @@
+"""One line of a log: what it tells, whatever stands before it and whatever a stranger has put into it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lockdown.facts.mail_log.events import Delivered, LoginFailed, Misbehaved, Queued, Received, Refused, Unread
+from lockdown.facts.mail_log.prefix import when
+from lockdown.facts.mail_log.reading import read
+
+FILES = sorted((Path(__file__).parent / "mail_log_lines").glob("*.log"))
+NOW = datetime(2026, 2, 13, 12, 0, tzinfo=UTC)
+LINES = [
+    line
+    for file in FILES
+    for line in file.read_text().splitlines()
+    if line and not line.startswith(("#", "->"))
+]  # fmt: skip
+
+
+def told(line: str) -> str:
+    reading = read(line)
+    if reading is None:
+        return "-> nothing of a mail server"
+    event = reading.event
+    fields = [
+        f"{name}={value}" for name, value in zip(event._fields, event, strict=True) if value not in (None, "", ())
+    ]
+    return " ".join(["->", reading.line.daemon or reading.line.program, type(event).__name__, *fields])
+
+
+def with_what_is_told(text: str) -> str:
+    out = []
+    for line in text.splitlines():
+        if not line.startswith("->"):
+            out.append(line)
+            if line and not line.startswith("#"):
+                out.append(told(line))
+    return "\n".join(out) + "\n"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_each_line_tells_what_stands_below_it(file: Path) -> None:
+    now = with_what_is_told(file.read_text())
+    if now != file.read_text():
+        file.with_suffix(".got").write_text(now)
+    assert now == file.read_text()
+
+
+def test_the_lines_of_others_are_all_known() -> None:
+    others = [file for file in FILES if file.stem != "own"]
+    assert len(others) == 3
+    for file in others:
+        assert "Unread" not in file.read_text()
+
+
+# ── a stranger's words ──
+
+WORDS = st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S", "Zs"]), max_size=60)
+
+
+def event_of(daemon: str, text: str) -> object:
+    reading = read(f"Feb 13 08:00:00 mx postfix/{daemon}[1]: {text}")
+    assert reading is not None
+    return reading.event
+
+
+@given(WORDS, WORDS, WORDS)
+def test_nobody_but_the_client_is_ever_blamed_for_a_refusal(sender: str, to: str, helo: str) -> None:
+    event = event_of(
+        "smtpd",
+        f"NOQUEUE: reject: RCPT from a.example[192.0.2.1]: 554 5.7.1 <{to}>: Relay access denied; "
+        f"from=<{sender}> to=<{to}> proto=ESMTP helo=<{helo}>",
+    )
+    assert isinstance(event, Refused)
+    assert (event.address, event.code, event.dsn) == ("192.0.2.1", "554", "5.7.1")
+    assert event.reason in ("relay access denied", "unclear")
+    assert event.sender in (sender, None) and event.recipient in (to, None) and event.helo in (helo, None)
+
+
+EVIL = "a>, relay=e[9.9.9.9]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (ok)"
+
+
+@given(st.one_of(WORDS, st.just(EVIL), st.builds("{}{}".format, st.just(EVIL), WORDS)))
+def test_a_delivery_is_told_with_its_own_end_or_not_at_all(to: str) -> None:
+    event = event_of(
+        "smtp",
+        f"B1C2D: to=<{to}>, relay=mx[192.0.2.9]:25, delay=1, delays=0/0/0/1, dsn=5.1.1, status=bounced (no)",
+    )
+    assert isinstance(event, Unread) or (
+        isinstance(event, Delivered) and (event.status, event.relay) == ("bounced", "mx[192.0.2.9]:25")
+    )
+
+
+@given(WORDS)
+def test_a_message_is_as_large_as_the_server_says(sender: str) -> None:
+    event = event_of("qmgr", f"B1C2D: from=<{sender}>, size=99, nrcpt=2 (queue active)")
+    assert event == Queued("B1C2D", sender, 99, 2)
+
+
+@given(WORDS)
+def test_whoever_guesses_a_password_cannot_name_another_address(user: str) -> None:
+    event = event_of(
+        "smtpd", f"warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: UGFzc3dvcmQ6, sasl_username={user}"
+    )
+    assert isinstance(event, LoginFailed) and event.address == "192.0.2.1"
+    line = (
+        f"Feb 13 08:00:00 mx dovecot: imap-login: Disconnected (auth failed, 2 attempts): user=<{user}>, rip=192.0.2.1"
+    )
+    reading = read(line)
+    assert reading is not None
+    assert isinstance(reading.event, Unread | LoginFailed)
+    if isinstance(reading.event, LoginFailed):
+        assert (reading.event.address, reading.event.attempts) == ("192.0.2.1", 2)
+
+
+HELO = st.one_of(WORDS, st.just("x) [9.9.9.9]: 535 Incorrect"), st.just("x) [9.9.9.9] F=<a> rejected RCPT <b>: no"))
+
+
+@given(HELO)
+def test_a_greeting_of_junk_cannot_name_another_address_to_exim(helo: str) -> None:
+    for line in (
+        f"2026-02-13 08:00:00 login authenticator failed for ({helo}) [192.0.2.1]: 535 Incorrect authentication data",
+        f"2026-02-13 08:00:00 H=({helo}) [192.0.2.1]:25 F=<a@b.example> rejected RCPT <c@d.example>: Unknown user",
+        f'2026-02-13 08:00:00 SMTP protocol error in "{helo}" H=(a) [192.0.2.1] AUTH command used when not advertised',
+        f"2026-02-13 08:00:00 1tiX2y-0004Xz-1B <= a@b.example H=({helo}) [192.0.2.1] P=esmtp S=12",
+    ):
+        reading = read(line)
+        assert reading is not None
+        if isinstance(reading.event, LoginFailed | Refused | Misbehaved | Received):
+            assert reading.event.address == "192.0.2.1", line
+
+
+def test_a_password_that_was_logged_is_kept_nowhere() -> None:
+    for line in (
+        "Feb 13 08:00:00 mx dovecot: auth-worker(7): sql(anna,192.0.2.1): unknown user (given password: tops3cret)",
+        "Feb 13 08:00:00 mx dovecot: auth: Error: sql(anna,192.0.2.1): failed (given password: tops3cret)",
+        "Feb 13 08:00:00 mx dovecot: auth: Warning: odd, given password: tops3cret",
+    ):
+        reading = read(line)
+        assert reading is not None and "tops3cret" not in repr(reading.event)
+
+
+@given(st.one_of(st.text(max_size=300), st.binary(max_size=300)))
+def test_garbage_never_raises(garbage: str | bytes) -> None:
+    read(garbage)
+    if isinstance(garbage, str):
+        when(garbage, NOW)
+
+
+@given(st.sampled_from(LINES), st.data())
+def test_a_line_that_is_cut_or_holds_a_foreign_sign_never_raises(line: str, data: st.DataObject) -> None:
+    place = data.draw(st.integers(0, len(line)))
+    read(line[:place])
+    read(line[:place] + data.draw(st.text(max_size=3)) + line[place:])
+
+
+def test_a_line_longer_than_any_server_writes_is_counted_and_not_read() -> None:
+    event = event_of("smtpd", "connect from " + "a" * 9000 + "[192.0.2.1]")
+    assert isinstance(event, Unread)
+
+
+# ── when ──
+
+
+@pytest.mark.parametrize(
+    ("stamp", "then"),
+    [
+        ("Feb 13 08:00:00", datetime(2026, 2, 13, 8, tzinfo=UTC)),
+        ("Feb  3 08:00:00.25", datetime(2026, 2, 3, 8, 0, 0, 250000, UTC)),
+        ("Dec 31 23:59:59", datetime(2025, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        ("Feb 14 08:00:00", datetime(2026, 2, 14, 8, tzinfo=UTC)),  # a clock that is a little ahead
+        ("Feb 15 08:00:00", datetime(2025, 2, 15, 8, tzinfo=UTC)),
+        ("Feb 29 08:00:00", datetime(2024, 2, 29, 8, tzinfo=UTC)),
+        ("2026-02-13T08:00:00.123456+01:00", datetime(2026, 2, 13, 7, 0, 0, 123456, UTC)),
+        ("2026-02-13T08:00:00Z", datetime(2026, 2, 13, 8, tzinfo=UTC)),
+        ("2026-02-13 08:00:00 +0530", datetime(2026, 2, 13, 2, 30, tzinfo=UTC)),
+        ("2026-02-13 08:00:00", datetime(2026, 2, 13, 8, tzinfo=UTC)),
+        ("Fri 2026-02-13 08:00:00 UTC", datetime(2026, 2, 13, 8, tzinfo=UTC)),
+        ("1770969600.500", datetime(2026, 2, 13, 8, 0, 0, 500000, UTC)),
+        ("[   17.123456]", None),
+        ("Foo 13 08:00:00", None),
+        ("Feb 30 08:00:00", None),
+        ("2026-13-13T08:00:00Z", None),
+    ],
+)
+def test_a_stamp_means_a_moment(stamp: str, then: datetime | None) -> None:
+    assert when(stamp, NOW) == then
+
+
+def test_a_stamp_without_a_zone_is_in_that_of_the_machine() -> None:
+    there = timezone(timedelta(hours=2))
+    assert when("Feb 13 08:00:00", NOW.astimezone(there)) == datetime(2026, 2, 13, 6, tzinfo=UTC)
