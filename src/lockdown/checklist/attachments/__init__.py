@@ -13,8 +13,6 @@ CARD = Card(
     promise="Large mail gets through up to a stated size; the same sent again and again does not take the server down.",
     controls=(*CONTROLS, *PROBE_CONTROLS),
     empty={
-        "enforce": "Lockdown does not change Postfix for you yet; each finding says what to type.",
         "watch": "A bomb is stopped and logged by the gateway, but not turned into an alarm yet.",
-        "drill": "No harmless bomb is sent to prove it yet.",
     },
 )

@@ -138,7 +138,7 @@ def _limits_agree(server: Postfix, own: Gateway | Unknown, behind: Here | None) 
 
 def _mailbox(server: Postfix) -> Finding:
     message = server.number("message_size_limit")
-    for name in _mailbox_limits(server):
+    for name in mailbox_limits(server):
         limit, evidence = server.number(name), server.evidence(name)
         if isinstance(limit, Unknown) or isinstance(message, Unknown):
             broken = limit if isinstance(limit, Unknown) else message
@@ -152,7 +152,7 @@ def _mailbox(server: Postfix) -> Finding:
     return MAILBOX_HOLDS_MESSAGE.finding(State.PASS, says, server.evidence("mailbox_size_limit"), target="postfix")
 
 
-def _mailbox_limits(server: Postfix) -> Iterator[str]:
+def mailbox_limits(server: Postfix) -> Iterator[str]:
     """The limits of those of Postfix's own delivery agents that have mailboxes to fill; each stops at its own."""
     if server.value("mydestination") and server.value("local_transport").startswith("local"):
         yield "mailbox_size_limit"
@@ -272,6 +272,12 @@ _TIME = re.compile(r"(\d{1,9})([smhdw]?)\Z")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
+def is_bounded_time(text: str) -> bool:
+    """Whether silence ends a connection before it is a weapon."""
+    time = _TIME.match(text)
+    return time is not None and 0 < int(time[1]) * _SECONDS[time[2]] <= MOST_SECONDS
+
+
 def _slow_clients(server: Postfix, service: Service) -> Finding:
     names = ("smtpd_timeout", "smtpd_hard_error_limit")
     where, evidence = f"postfix {service.label}", [server.evidence(name, service) for name in names]
@@ -283,7 +289,7 @@ def _slow_clients(server: Postfix, service: Service) -> Finding:
         return _unreadable(SLOW_CLIENTS, broken, evidence[0], where)
     if isinstance(errors, Unknown):
         return _unreadable(SLOW_CLIENTS, errors, evidence[1], where)
-    if not 0 < int(time[1]) * _SECONDS[time[2]] <= MOST_SECONDS:
+    if not is_bounded_time(time[0]):
         says = f"A client that says nothing keeps its connection for {time[0]}: a few hundred of them block the server."
         fix = server.default_command(names[0])
         return SLOW_CLIENTS.finding(State.WARN, says, evidence[0], target=where, next_command=fix)

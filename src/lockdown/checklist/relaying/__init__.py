@@ -13,8 +13,6 @@ CARD = Card(
     promise="Nobody sends mail through you but your own users and machines; the gateway refuses every stranger.",
     controls=(*CONTROLS, *PROBE_CONTROLS),
     empty={
-        "enforce": "Lockdown does not change Postfix for you yet; each finding says what to type.",
         "watch": "Relay attempts are refused and logged, but not counted into an alarm yet.",
-        "drill": "No relay attempt from outside is made to prove it yet.",
     },
 )

@@ -204,7 +204,7 @@ def _passwords(server: Postfix, service: Service) -> Finding:
     return says(State.FAIL, text, "smtpd_sasl_auth_enable", "smtpd_tls_auth_only")
 
 
-_MISMATCH = ("reject_sender_login_mismatch", "reject_authenticated_sender_login_mismatch")
+MISMATCH = ("reject_sender_login_mismatch", "reject_authenticated_sender_login_mismatch")
 
 
 def _senders(server: Postfix, service: Service) -> Finding:
@@ -226,7 +226,7 @@ def _senders(server: Postfix, service: Service) -> Finding:
 def _asks_before_permitting(server: Postfix, service: Service, parameter: str) -> bool:
     """A mismatch rule works only where no permission ends its list before it."""
     for element in flat_elements(server, service, parameter):
-        if element.name in _MISMATCH and not element.warns_only:
+        if element.name in MISMATCH and not element.warns_only:
             return True
         if element.name in ("permit", "permit_sasl_authenticated"):
             return False

@@ -1,0 +1,149 @@
+"""Every finding of items 4 and 8 that does not hold is turned by its proposals, or left with a reason.
+
+The proposals are made by the real postconf on a copy of the recorded files; then the room's own audit is asked again.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from lockdown.checklist.attachments.audit import audit as audit_attachments
+from lockdown.checklist.attachments.enforce import enforce as enforce_attachments
+from lockdown.checklist.relaying.audit import audit as audit_relaying
+from lockdown.checklist.relaying.enforce import enforce as enforce_relaying
+from lockdown.config import Settings
+from lockdown.engine.plan import places_of
+from lockdown.engine.snapshots import settings_of, snapshot_from_folder, snapshot_of
+from lockdown.model.change import Left, Proposal
+from lockdown.model.finding import Finding
+from lockdown.model.snapshot import Snapshot
+from lockdown.model.unknown import Unknown
+from tests.checklist.mended import bad, make, mended, places, with_files, worse
+from tests.live.faults_postfix import FAULTS, Fault
+from tests.live.test_faults_postfix import GUARDED, LOADED
+from tests.recordings.make import MASTER_CF
+from tests.recordings.test_configs import labels
+from tests.recordings.test_configs import paths as files_of
+
+pytestmark = pytest.mark.skipif(not shutil.which("postconf", path="/usr/sbin"), reason="Postfix is not installed")
+HOSTS = Path(__file__).parents[1] / "recordings" / "hosts"
+NAMES = sorted(path.name for path in HOSTS.iterdir() if path.is_dir())
+NOW = datetime(2026, 1, 15, tzinfo=UTC)
+ROOMS = ((audit_attachments, enforce_attachments), (audit_relaying, enforce_relaying))
+Said = Proposal | Left
+
+
+@dataclass(frozen=True)
+class Round:
+    """What was found, what was said to it, what is found after the proposals were made, and what is said then."""
+
+    before: list[Finding]
+    said: list[Said]
+    after: list[Finding]
+    again: list[Said]
+
+    @property
+    def proposals(self) -> list[Proposal]:
+        return [one for one in self.said if isinstance(one, Proposal)]
+
+    @property
+    def left(self) -> list[Left]:
+        return [one for one in self.said if isinstance(one, Left)]
+
+
+def found(snapshot: Snapshot, policy: Settings) -> list[Finding]:
+    return [one for audit, _ in ROOMS for one in audit(snapshot, policy)]
+
+
+def said(snapshot: Snapshot, policy: Settings) -> list[Said]:
+    return [one for _, enforce in ROOMS for one in enforce(snapshot, policy)]
+
+
+def judged(before: Snapshot, policy: Settings, after: Callable[[list[Proposal]], Snapshot]) -> Round:
+    proposals = [one for one in said(before, policy) if isinstance(one, Proposal)]
+    then = after(proposals) if proposals else before
+    return Round(found(before, policy), said(before, policy), found(then, policy), said(then, policy))
+
+
+def contradictions(proposals: list[Proposal]) -> list[tuple[Proposal, Proposal]]:
+    """Two that want different things of one place: the plan would do neither."""
+    return [
+        (one, other)
+        for one, other in combinations(proposals, 2)
+        if one.change != other.change and set(places_of(one.change)) & set(places_of(other.change))
+    ]
+
+
+def check(one: Round) -> None:
+    """What must hold of every machine."""
+    assert places(one.said) == places(bad(one.before)), "a finding without an answer, or an answer to nothing"
+    assert not places(one.proposals) & places(one.left), "a finding is turned, or left"
+    assert not places(one.proposals) & places(bad(one.after)), [
+        (each.control, each.target, each.state, each.says) for each in bad(one.after)
+    ]
+    assert worse(one.before, one.after) == []
+    assert [each for each in one.again if isinstance(each, Proposal)] == []
+    assert contradictions(one.proposals) == []
+    for each in one.proposals:
+        assert each.why.endswith(".") and each.side_effects and each.change
+    for each in one.left:
+        assert each.why.endswith(".") and each.try_this, each
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recorded_machine_is_mended_or_told_why_not(name: str, tmp_path: Path) -> None:
+    snapshot = snapshot_from_folder(HOSTS / name)
+    own = settings_of(snapshot)
+    policy = Settings() if isinstance(own, Unknown) else own
+
+    def after(proposals: list[Proposal]) -> Snapshot:
+        return mended(snapshot, [one.change for one in proposals], tmp_path / "postfix")
+
+    check(judged(snapshot, policy, after))
+
+
+def of_files() -> Iterator[str]:
+    yield from dict.fromkeys(label.files for label in labels() if files_of(label.files) is not None)
+
+
+@pytest.mark.parametrize("files", list(of_files()))
+def test_files_of_a_real_server_are_mended_or_told_why_not(files: str, tmp_path: Path) -> None:
+    places_of_files = files_of(files)
+    assert places_of_files
+    for place in places_of_files:
+        text = place.read_text(errors="replace").rstrip("\n")
+        (tmp_path / place.name.rpartition("__")[2]).write_text(f"{text}\n")
+    target = tmp_path if len(places_of_files) > 1 else next(tmp_path.iterdir())
+
+    def after(proposals: list[Proposal]) -> Snapshot:
+        for name in ("main.cf", "master.cf"):
+            (tmp_path / name).touch()
+        for one in proposals:
+            make(tmp_path, one.change)
+        for file in tmp_path.iterdir():
+            if not file.stat().st_size:
+                file.unlink()
+        return snapshot_of(str(target), NOW)
+
+    check(judged(snapshot_of(str(target), NOW), Settings(), after))
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_planted_fault_is_mended_or_told_why_not(fault: Fault, tmp_path: Path) -> None:
+    healthy = snapshot_from_folder(HOSTS / "healthy")
+    old, new = fault.master if fault.master[0] else ("\n", "\n")
+    texts = {"main.cf": f"{GUARDED}{fault.main}\n", "master.cf": MASTER_CF.replace(old, new)}
+
+    def after(proposals: list[Proposal]) -> Snapshot:
+        return with_files(healthy, texts, [one.change for one in proposals], tmp_path)
+
+    one = judged(after([]), LOADED.settings, after)
+    check(one)
+    assert fault.control in {each.control for each in one.said}
