@@ -19,7 +19,7 @@ passdb {{
   driver = pam
 }}
 userdb {{
-  driver = passwd
+  driver = static
 }}
 service quota-status {{
   executable = quota-status -p postfix
@@ -116,6 +116,7 @@ FAULTS = (
     Fault("a quota without a rule", "mailboxes.quota-is-finite", FAIL, conf("  quota_rule = *:storage=5G\n", "")),
     Fault("a quota without end", "mailboxes.quota-is-finite", WARN, conf("storage=5G", "storage=900T")),
     Fault("nobody is warned", "mailboxes.users-are-warned", WARN, conf("  quota_warning", "  # quota_warning")),
+    Fault("mail past the warnings", "mailboxes.users-are-warned", WARN, conf("driver = static", "driver = passwd")),
     Fault("a mailbox below a message", "mailboxes.message-fits", WARN, conf("storage=5G", "storage=5M")),
     Fault(
         "full is noticed too late",

@@ -126,6 +126,13 @@ def test_nothing_is_sent_to_a_mailbox_that_is_known_to_be_too_large() -> None:
     assert not [move for move in moves if isinstance(move, Deliver)]
 
 
+def test_a_mailbox_that_has_no_limit_is_not_filled_for_nothing() -> None:
+    where = scene(dovecot("mail_plugins =\n"))
+    for trial in (EARLY, WARNED):
+        assert not [move for move in trial.moves(where) if isinstance(move, Deliver | Look)]
+        assert judged(trial, where, mailbox(3 * MIB, AT_RCPT)).state is State.UNKNOWN
+
+
 # ── the warning ──
 
 

@@ -117,7 +117,8 @@ def test_what_postfix_puts_into_the_same_mailboxes_is_given_to_dovecot() -> None
 def test_mailboxes_in_another_place_are_left_to_a_person() -> None:
     elsewhere = machine(main=POSTFIX.replace("home_mailbox = Maildir/", "home_mailbox = Mail/"))
     assert not [one for one in proposed(elsewhere) if isinstance(one.change, SetPostfix)]
-    assert "mailbox_command" in left(elsewhere)["mailboxes.quota-is-on"].try_this
+    assert "lmtp" in left(elsewhere)["mailboxes.users-are-warned"].try_this
+    assert not [one for one in proposed(elsewhere) if "mailboxes.users-are-warned" in one.also]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +182,10 @@ def test_what_is_done_is_not_proposed_again() -> None:
     done = [one.change for one in proposed(of)]
     files = {one.path: one.text for one in done if isinstance(one, PutFile) and one.path.endswith(".conf")}
     names = [dovecot.MAIN, "/etc/dovecot/conf.d/10-more.conf", *files]
-    after = machine(main=POSTFIX.replace(", permit", f", check_policy_service unix:private/{drop_ins.SOCKET}, permit"))
+    after = machine(
+        main=POSTFIX.replace(", permit", f", check_policy_service unix:private/{drop_ins.SOCKET}, permit")
+        + "mailbox_command = /usr/lib/dovecot/dovecot-lda\n"
+    )
     told = {f"{dovecot.FILES}{path}": text or "" for path, text in files.items()}
     readings = {**after.readings, **told, dovecot.FILES: "".join(f"{name}\n" for name in names)}
     assert list(enforce(replace(after, readings=readings), Settings())) == []

@@ -73,7 +73,7 @@ def test_unread_is_unknown_with_what_to_type() -> None:
 
 def test_limits_of_a_database_are_unknown_not_absent() -> None:
     conf = DOVECOT.replace("  quota_rule = *:storage=5G\n", "").replace(
-        "driver = passwd", "driver = sql\n  args = /etc/dovecot/sql.conf"
+        "driver = static", "driver = sql\n  args = /etc/dovecot/sql.conf"
     )
     found = findings(snapshot(MAIN, dict(readings(Fault("", "", State.PASS, conf)))))
     assert next(one for one in found if one.control == "mailboxes.quota-is-finite").state is State.UNKNOWN

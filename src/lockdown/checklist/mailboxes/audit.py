@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from lockdown.checklist.mailboxes.audit_disks import audit_disks
 from lockdown.checklist.mailboxes.audit_sum import audit_sum
 from lockdown.checklist.mailboxes.controls import HARD_LIMIT, QUOTA_FINITE, QUOTA_ON, REFUSED_EARLY, WARNED
+from lockdown.checklist.mailboxes.delivery import VIRTUAL, past_dovecot
 from lockdown.checklist.mailboxes.quota import Quota, quota
 from lockdown.config import Settings
 from lockdown.facts.dovecot import Dovecot, as_far_as_read, dovecot
@@ -67,7 +68,7 @@ def _of_dovecot(found: Dovecot, server: Postfix | Unknown | object) -> Iterator[
             )
     else:
         yield _is_finite(counted)
-        yield _warned(counted)
+        yield _warned(found, counted, server)
         yield _message_fits(counted, server)
     yield _early(found, counted, server)
 
@@ -106,16 +107,21 @@ def _is_finite(counted: Quota) -> Finding:
     )
 
 
-def _warned(counted: Quota) -> Finding:
-    if counted.warnings:
+def _warned(found: Dovecot, counted: Quota, server: object) -> Finding:
+    if not counted.warnings:
         return WARNED.finding(
-            State.PASS, "Users are warned before their mailbox is full.", *counted.warnings[:3], target="dovecot"
+            State.WARN,
+            "Nobody is warned: a mailbox is full from one message to the next.",
+            *filter(None, (counted.plugin,)),
+            target="dovecot",
         )
+    if isinstance(server, Postfix) and (past := past_dovecot(found, server)):
+        says = f"Warnings are set up, and Postfix puts {past} into mailboxes itself: of that, nobody is warned."
+        name = "virtual_transport" if past == VIRTUAL else "mailbox_command"
+        fix = "hand it to Dovecot: virtual_transport or mailbox_transport = lmtp:…, or mailbox_command = …/dovecot-lda"
+        return WARNED.finding(State.WARN, says, server.evidence(name), target="dovecot", next_command=fix)
     return WARNED.finding(
-        State.WARN,
-        "Nobody is warned: a mailbox is full from one message to the next.",
-        *filter(None, (counted.plugin,)),
-        target="dovecot",
+        State.PASS, "Users are warned before their mailbox is full.", *counted.warnings[:3], target="dovecot"
     )
 
 

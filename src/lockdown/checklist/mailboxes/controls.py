@@ -40,7 +40,7 @@ WARNED = Control(
     severity=Severity.LOW,
     why="The user should know before his partners do.",
     fix="quota_warning = storage=95%% quota-warning 95 %u     (in plugin { } of /etc/dovecot/conf.d/90-quota.conf)",
-    evidence="quota_warning of Dovecot",
+    evidence="quota_warning of Dovecot, and whether Postfix puts mail into mailboxes past it",
     references=(_QUOTA,),
 )
 DISK_ROOM = Control(

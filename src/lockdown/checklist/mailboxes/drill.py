@@ -25,9 +25,11 @@ _RISING = tuple(size * _KIB for size in (128, 128, 256, 512, 1024, 2048, 4096, 8
 _FALLING = tuple(size * _KIB for size in (4096, 2048, 1024, 512, 256, 128, 64, 64, 32, 32))
 _FILLING = _RISING + _FALLING
 """Small letters first, so that a small mailbox takes some; small ones last, to fill a large one to the brim."""
-_SETTLE = Wait(0.3)
+_SETTLE = Wait(0.15)
 """A letter that is on its way still is counted by nobody, so the next one may be taken as well."""
 _BOMB = (2 * _MIB,) * 20
+_WARNING_SECONDS = 6.0
+"""Dovecot starts the warning at the crossing itself, and its usual script delivers into the mailbox."""
 _AT_MOST = sum(_FILLING)
 _HEADERS = 8 * _KIB
 _FULL = re.compile(r"[45]\.2\.2|quota|mailbox (?:is )?full|over ?quota", re.IGNORECASE)
@@ -86,7 +88,7 @@ def _has_no_limit(scene: Scene) -> bool:
 
 
 def _filling(scene: Scene) -> tuple[Move, ...]:
-    sizes = _sizes(scene, _FILLING)
+    sizes = () if _has_no_limit(scene) else _sizes(scene, _FILLING)
     return tuple(move for size in sizes for move in (Deliver(scene.recipient, size_bytes=size), _SETTLE))
 
 
@@ -107,7 +109,8 @@ def _fill_and_ask_for_another(scene: Scene) -> tuple[Move, ...]:
 
 
 def _fill_and_look(scene: Scene) -> tuple[Move, ...]:
-    return (*_filling(scene), Look())
+    filling = _filling(scene)
+    return (*filling, Look(_WARNING_SECONDS)) if filling else ()
 
 
 def _bomb(scene: Scene) -> tuple[Move, ...]:
@@ -133,6 +136,10 @@ def _is_full(heard: Heard) -> bool:
 
 def _not_full(told: Told, letters: list[tuple[int, Heard]]) -> Judged:
     """Why nobody can tell what a full mailbox would do."""
+    if not letters and _has_no_limit(told.scene):
+        return Judged(
+            State.UNKNOWN, "Dovecot sets this mailbox no limit, so it is never full. Type: lockdown plan mailboxes"
+        )
     if not letters:
         limit = ByteSize(_known_limit(told.scene))
         return Judged(State.UNKNOWN, f"A mailbox of {limit} is too large to be filled. {_small_one(told.scene)}")

@@ -24,6 +24,7 @@ from lockdown.checklist.mailboxes.controls import (
 from lockdown.checklist.mailboxes.delivery import delivery_by_dovecot
 from lockdown.checklist.mailboxes.early import refuse_early
 from lockdown.checklist.mailboxes.fitting import fitting
+from lockdown.checklist.mailboxes.quota import quota
 from lockdown.config import Settings
 from lockdown.facts.dovecot import Dovecot, dovecot
 from lockdown.facts.dovecot_drop_ins import why_no_drop_in
@@ -77,8 +78,11 @@ def _of_dovecot(
     if unlimited := bad.get(QUOTA_FINITE.id) or bad.get(HARD_LIMIT.id):
         yield from _limiting(snapshot, policy, found, server, unlimited)
     if unwarned := bad.get(WARNED.id):
-        files = drop_ins.warnings(found)
-        yield from _group(unwarned, files, Risk.NONE, _LETTER)
+        warning = _warning(found, server)
+        if isinstance(warning, str):
+            yield Left(WARNED.id, f"{unwarned.says} {_sentence(warning)}", _THROUGH_DOVECOT, unwarned.target)
+        else:
+            yield from _group(unwarned, warning[0], Risk.LOW, "; ".join(warning[1]))
     if late := bad.get(REFUSED_EARLY.id):
         if server and isinstance(changes := refuse_early(found, server), tuple):
             yield from _group(late, changes, Risk.LOW, _REFUSED)
@@ -89,28 +93,35 @@ def _of_dovecot(
 
 def _counting(found: Dovecot, server: Postfix | None, finding: Finding) -> Iterator[Proposal | Left]:
     """All of it at once, each as a file of its own."""
-    changes: tuple[Change, ...] = (drop_ins.count(found), *drop_ins.warnings(found))
-    effects = ["the first look at each mailbox takes longer, for its messages are measured once", _LETTER]
-    also: tuple[str, ...] = (WARNED.id,)
-    early = refuse_early(found, server) if server else "There is no Postfix here whose recipients could be asked for."
-    if isinstance(early, tuple):
-        changes, also = (*changes, *early), (*also, REFUSED_EARLY.id)
-        effects.append(_REFUSED)
-    elif server:
+    changes: tuple[Change, ...] = (drop_ins.count(found),)
+    effects = ["the first look at each mailbox takes longer, for its messages are measured once"]
+    also: list[str] = []
+    warning = _warning(found, server)
+    if isinstance(warning, str):
+        yield Left(WARNED.id, _sentence(warning), _THROUGH_DOVECOT, finding.target)
+    else:
+        changes, effects, also = (*changes, *warning[0]), [*effects, *warning[1]], [WARNED.id]
+    early = refuse_early(found, server) if server else ()
+    if isinstance(early, str):
         yield Left(REFUSED_EARLY.id, _sentence(early), REFUSED_EARLY.fix, "postfix")
-    if server:
-        by_dovecot = delivery_by_dovecot(found, server)
-        if isinstance(by_dovecot, str):
-            yield Left(finding.control, _sentence(by_dovecot), _THROUGH_DOVECOT, finding.target)
-        elif by_dovecot:
-            changes = (*changes, *by_dovecot)
-            effects.append(
-                "mail for users of this machine is put into the same mailboxes by Dovecot instead of Postfix"
-            )
-    yield from _group(finding, changes, Risk.LOW, "; ".join(effects), also)
+    elif early:
+        changes, effects, also = (*changes, *early), [*effects, _REFUSED], [*also, REFUSED_EARLY.id]
+    yield from _group(finding, changes, Risk.LOW, "; ".join(effects), tuple(also))
 
 
-_THROUGH_DOVECOT = """postconf -e 'mailbox_command = /usr/lib/dovecot/dovecot-lda -f "$SENDER" -a "$RECIPIENT"'"""
+_THROUGH_DOVECOT = (
+    "virtual_transport or mailbox_transport = lmtp:unix:private/dovecot-lmtp     (and service lmtp of Dovecot there)"
+)
+
+
+def _warning(found: Dovecot, server: Postfix | None) -> tuple[tuple[Change, ...], tuple[str, ...]] | str:
+    """The changes with who notices them, or why they would warn nobody."""
+    files = () if quota(found).warnings else drop_ins.warnings(found)
+    by_dovecot = delivery_by_dovecot(found, server) if server else ()
+    if isinstance(by_dovecot, str):
+        return f"{by_dovecot}: of what comes so nobody would be warned"
+    taken_over = "mail for users of this machine is put into the same mailboxes by Dovecot instead of Postfix"
+    return (*files, *by_dovecot), (_LETTER, taken_over) if by_dovecot else (_LETTER,)
 
 
 def _limiting(
@@ -122,7 +133,8 @@ def _limiting(
             finding.control, f"{finding.says} No limit is proposed: {size}.", _FIX[finding.control], finding.target
         )
         return
-    also = (HARD_LIMIT.id,) if finding.control == QUOTA_FINITE.id else ()
+    # Without a limit of messages, that the largest one fits is turned where that limit is set: in item 4.
+    also = (HARD_LIMIT.id,) if finding.control == QUOTA_FINITE.id and _largest_message(server) else ()
     effects = f"a mailbox of more than {size} takes no more mail; who needs more gets a rule of his own"
     yield from _group(finding, (drop_ins.limit(found, size),), Risk.LOW, effects, also)
 
