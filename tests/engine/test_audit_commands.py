@@ -179,6 +179,24 @@ def test_explain_says_why_how_and_the_way_back(tmp_path: Path) -> None:
     assert "postconf -e smtpd_tls_auth_only=yes && postfix reload" in screen
 
 
+@pytest.mark.parametrize(
+    ("control", "plan", "drill"),
+    [
+        ("services.nothing-dangerous", True, ["doors that should be shut"]),
+        ("admins.guessing-is-stopped", False, ["guessing passwords"]),
+        ("admins.few", True, []),
+        ("backups.exist", False, []),
+    ],
+)
+def test_explain_says_whether_a_plan_can_change_it_and_what_proves_it(
+    control: str, plan: bool, drill: list[str], tmp_path: Path
+) -> None:
+    told = json.loads(lockdown("explain", control, "--json", where=tmp_path).stdout)
+    assert (told["plan"], told["drill"]) == (plan, drill)
+    screen = lockdown("explain", control, where=tmp_path).stdout
+    assert ("lockdown plan" in screen, "lockdown drill" in screen) == (plan, bool(drill))
+
+
 def test_explain_knows_items_and_lists_everything(tmp_path: Path) -> None:
     assert "dmz.inner-doors-are-closed" in lockdown("explain", "dmz", where=tmp_path).stdout
     everything = lockdown("explain", where=tmp_path).stdout

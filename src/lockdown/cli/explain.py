@@ -1,4 +1,5 @@
-"""`lockdown explain CONTROL`: what a control means, why it matters, how to mend it, what that does, and the way back.
+"""`lockdown explain CONTROL`: what a control means, why it matters, how to mend it, what that does, and the way back;
+whether a plan can change it, and which drill proves it.
 
 Fails as: exit 2 for a name that no control has, with the near miss.
 """
@@ -60,11 +61,12 @@ def _print_all(as_json: bool) -> None:
 
 def _print_control(control: Control, card: Card, as_json: bool) -> None:
     if as_json:
-        print_json("control", item=card.id, **_fields(control))
+        proofs = list(_proofs(control, card))
+        print_json("control", item=card.id, **_fields(control), plan=_is_planned(control, card), drill=proofs)
         return
     click.echo(paint(control.title, bold=True))
     click.echo(f"{control.id}, {control.severity}; item {card.number}: {card.title}\n")
-    for head, text in _paragraphs(control):
+    for head, text in (*_paragraphs(control), *_what_to_type(control, card)):
         for number, line in enumerate(_lines(head, text)):
             click.echo((paint(f"{head:<14}", bold=True) if number == 0 else " " * 14) + line)
 
@@ -81,6 +83,35 @@ def _paragraphs(control: Control) -> Iterator[tuple[str, str]]:
         yield ("" if number else "demanded by"), demand
     for number, reference in enumerate(control.references):
         yield ("" if number else "references"), reference
+
+
+def _what_to_type(control: Control, card: Card) -> Iterator[tuple[str, str]]:
+    """Who can change it, and what proves it."""
+    if _is_planned(control, card):
+        yield "plan", f"lockdown plan {card.id}: proposes the change where it is safe, and says why where it is not"
+    else:
+        yield "plan", card.empty.get("enforce", "none: it is not changed by itself")
+    if sets := list(_proofs(control, card)):
+        yield "drill", f"lockdown drill {card.id}: {', '.join(sets)}"
+    else:
+        yield "drill", card.empty.get("drill", "none: it is judged on what can be read")
+
+
+def _is_planned(control: Control, card: Card) -> bool:
+    """A plan is made of what was found on the machine itself."""
+    from_elsewhere = control.by_word or control.by_drill or control.black_box or control.in_flight
+    return "enforce" not in card.empty and not from_elsewhere
+
+
+def _proofs(control: Control, card: Card) -> Iterator[str]:
+    """The headings of the drill's parts that try this control, each once."""
+    if "drill" in card.empty:
+        return
+    from lockdown.config import Settings
+    from lockdown.engine.drill import drills
+
+    moves = drills([card.id])[card.id](Settings())
+    yield from dict.fromkeys(one.set for one in moves if one.control == control.id)
 
 
 def _lines(head: str, text: str) -> list[str]:

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from lockdown.checklist.admins import CARD
 from lockdown.checklist.admins.drill import TRIES, drill
+from lockdown.engine.audit import audit
 from lockdown.facts import listeners
 from lockdown.facts.sshd import MAIN
 from lockdown.model.finding import State
+from lockdown.model.snapshot import Snapshot
 from lockdown.model.trial import Heard, Knock, Move, Need, SignIn, WaysIn, Who
-from tests.checklist.told import judged, named, policy, scene
+from tests.checklist.told import NOW, judged, named, policy, scene
 
 TRIALS = tuple(drill(policy()))
 NO_PASSWORD, ROOT = named(TRIALS, "no password"), named(TRIALS, "root's password")
@@ -38,6 +40,11 @@ def test_wrong_passwords_are_few_and_come_from_one_address_and_the_owner_from_an
             (True, Who.OTHER), (False, Who.STRANGER), (True, Who.OTHER)
         ]  # fmt: skip
         assert sum(move.times for move in tries if not move.right) == TRIES < 10
+
+
+def test_an_audit_is_silent_on_what_only_a_drill_can_show() -> None:
+    found = audit(Snapshot("m", NOW, "1", {}), policy(), NOW, items=["admins"])
+    assert "admins.guessing-is-stopped" not in {one.control for one in found.findings}
 
 
 # ── ssh ──

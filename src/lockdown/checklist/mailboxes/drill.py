@@ -191,8 +191,9 @@ def _others_are_served(told: Told, full: Heard) -> Judged:
 
 
 def _warned(told: Told) -> Judged:
-    letters = _letters(told, _filling)
-    moves = _fill_and_look(told.scene)
+    letters, moves = _letters(told, _filling), _fill_and_look(told.scene)
+    if not letters:
+        return _not_full(told, letters)
     look = told.heard[-1] if len(told.heard) == len(moves) else Heard(lost="nobody looked")
     if any(_WARNING.search(subject) for subject in look.text.splitlines()):
         return Judged(State.PASS, f"A warning came: {look.text.splitlines()[0][:120]!r}.")
