@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
@@ -61,6 +62,9 @@ class Canary(Protocol):
 
     def remove(self, marks: Iterable[str]) -> int:
         """Remove the letters with these marks; how many there were."""
+
+    def others(self, since: float) -> list[str]:
+        """The subjects of letters that have come since then (seconds of Unix) and are not of a drill."""
 
 
 def open_canary(settings: Settings, url: str, password_file: Path | None = None) -> Canary:
@@ -133,6 +137,11 @@ class MaildirCanary:
                 removed += 1
         return removed
 
+    def others(self, since: float) -> list[str]:
+        """The subjects of letters that have come since then and are not of a drill."""
+        headers = [_header_of(file) for file in self._newest() if _age(file) >= since - 1.0]
+        return [_subject_of(header) for header in headers if header and not _OF_A_DRILL.search(header)]
+
     def _letters(self, marks: Iterable[str]) -> Iterator[tuple[str, Path, bytes]]:
         wanted = _any_of(marks)
         for file in self._newest():
@@ -203,6 +212,19 @@ class ImapCanary:
                     inbox.uid("EXPUNGE", number)
         return len(doomed)
 
+    def others(self, since: float) -> list[str]:
+        """The subjects of letters that have come since then and are not of a drill."""
+        day = datetime.fromtimestamp(since, UTC)
+        found = []
+        with self._inbox() as inbox:
+            _, listed = inbox.uid("SEARCH", f"SINCE {day.day}-{_MONTHS[day.month - 1]}-{day.year}")
+            for number in (listed[0] or b"").split()[-_MOST_OTHERS:]:
+                _, answer = inbox.uid("FETCH", number.decode(), "(INTERNALDATE BODY.PEEK[HEADER])")
+                for part in answer:
+                    if isinstance(part, tuple) and _came_at(part[0]) >= since - 1.0:
+                        found.append(part[1])
+        return [_subject_of(header) for header in found if not _OF_A_DRILL.search(header)]
+
     def _letters(self) -> Iterator[tuple[str, bytes]]:
         with self._inbox() as inbox:
             _, listed = inbox.uid("SEARCH", 'HEADER Message-ID "@drill.example"')
@@ -236,6 +258,26 @@ class ImapCanary:
         if host not in _THIS_MACHINE:
             inbox.starttls(context)
         return inbox
+
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+"""RFC 9051 knows English months only, whatever the locale."""
+_MOST_OTHERS = 200
+_OF_A_DRILL = re.compile(rb"^Message-ID:[^\r\n]*@drill\.example>", re.IGNORECASE | re.MULTILINE)
+_SUBJECT = re.compile(rb"^Subject:[ \t]*+([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
+
+
+def _subject_of(header: bytes) -> str:
+    found = _SUBJECT.search(header)
+    text = found[1].decode("utf-8", "replace") if found else ""
+    return "".join(char for char in text if char.isprintable())[:200]
+
+
+def _came_at(described: bytes) -> float:
+    import imaplib
+
+    moment = imaplib.Internaldate2tuple(described)
+    return time.mktime(moment) if moment else 0.0
 
 
 def _cannot_open(host: str, error: Exception) -> OperatorError:

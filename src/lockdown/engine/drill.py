@@ -14,7 +14,7 @@ import itertools
 import re
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +29,7 @@ from lockdown.model.errors import OperatorError
 from lockdown.model.finding import State
 from lockdown.model.held import HeldState
 from lockdown.model.step import SENDER, Expect, Fate, Occasion, Step
+from lockdown.model.trial import Trial
 from lockdown.model.unknown import Unknown
 from lockdown.probe.series import Series
 from lockdown.probe.smtp import Accepted, Caller, Deadlines, Delivered, Letter, NotSent, Refused, Target
@@ -50,7 +51,7 @@ _HELD_AS = re.compile(r"Held for review as ([A-Za-z0-9_-]{3,64})")
 _REFERENCE = re.compile(r"\(([A-Za-z0-9_-]{3,64})\)\s*\Z")
 _REPETITION = re.compile(r"4\.7\.0 Too much mail")
 
-Drill: TypeAlias = Callable[[Settings], Iterable[Step]]
+Drill: TypeAlias = Callable[[Settings], Iterable[Step | Trial]]
 Progress: TypeAlias = Callable[[Result], None]
 """Told of each step as soon as its letter has been answered; what has arrived is known only later."""
 
@@ -93,6 +94,16 @@ def _drill_of(room: Room) -> Drill | None:
         return None
     drill: Drill = importlib.import_module(name).drill
     return drill
+
+
+def parted(items: Mapping[str, Drill], settings: Settings) -> tuple[dict[str, list[Step]], list[tuple[str, Trial]]]:
+    """What these drills consist of: letters, by item, and trials."""
+    whole = [(item, one) for item, drill in items.items() for one in drill(settings)]
+    letters: dict[str, list[Step]] = {}
+    for item, one in whole:
+        if isinstance(one, Step):
+            letters.setdefault(item, []).append(one)
+    return letters, [(item, one) for item, one in whole if isinstance(one, Trial)]
 
 
 # ── one drill ──

@@ -16,6 +16,7 @@ from lockdown.config import Settings
 from lockdown.model.finding import State
 from lockdown.model.networks import networks
 from lockdown.model.step import Fate, Step
+from lockdown.model.trial import Trial
 from lockdown.probe.smtp import Target
 from lockdown.state.layout import StateDirectory
 
@@ -39,6 +40,32 @@ class Result:
     """The gateway's own, for `lockdown trace`."""
     round: int = 1
 
+    @property
+    def what(self) -> Step | Trial:
+        """What was tried."""
+        return self.step
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """One trial, and how the control stood it."""
+
+    item: str
+    trial: Trial
+    state: State
+    says: str
+    plain_arrived: bool = False
+    was_held: bool = True
+    """False: something was missing that it cannot be held without."""
+    seconds: float = 0.0
+    dialogue: tuple[str, ...] = ()
+    """Who said what, and when: bounded, without secrets."""
+
+    @property
+    def what(self) -> Step | Trial:
+        """What was tried."""
+        return self.trial
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -52,10 +79,15 @@ class Report:
     notes: tuple[str, ...] = ()
     unsent: int = 0
     """Letters that were not sent, as the drill ended early."""
+    trials: tuple[TrialResult, ...] = ()
+
+    def every(self) -> list[Result | TrialResult]:
+        """Trials and letters."""
+        return [*self.trials, *self.results]
 
     def counts(self) -> Counter[State]:
-        """How many steps ended how."""
-        return Counter(result.state for result in self.results)
+        """How many steps and trials ended how."""
+        return Counter(one.state for one in self.every())
 
     @property
     def is_told(self) -> bool:
@@ -66,7 +98,10 @@ class Report:
     def exit_code(self) -> int:
         """0 all as expected; 1 something bad got through or something wanted did not; 3 could not tell."""
         counts = self.counts()
-        if not self.is_told or not self.results:
+        # A trial fails by what was seen, and not by what did not arrive.
+        if any(one.state is State.FAIL for one in self.trials):
+            return NOT_AS_EXPECTED
+        if not self.is_told or not (self.results or self.trials):
             return NOT_TOLD
         if counts[State.FAIL]:
             return NOT_AS_EXPECTED
@@ -82,6 +117,7 @@ class Report:
             self.plain_arrived + other.plain_arrived,
             self.notes + other.notes,
             self.unsent + other.unsent,
+            self.trials + other.trials,
         )
 
 
@@ -111,12 +147,12 @@ def write_results(report: Report, items: Collection[str], directory: StateDirect
         "not_as_expected": [
             {
                 "item": one.item,
-                "set": one.step.set,
-                "name": one.step.name,
+                "set": one.what.set,
+                "name": one.what.name,
                 "state": str(one.state),
-                "fate": str(one.fate),
+                "fate": str(one.fate) if isinstance(one, Result) else one.says,
             }
-            for one in report.results
+            for one in report.every()
             if one.state is not State.PASS
         ],
         "last_success": report.began.timestamp() if report.exit_code == AS_EXPECTED else _last_success(file),

@@ -19,24 +19,24 @@ from lockdown.state.layout import cannot_use, make_folder
 KEY_BYTES = 16
 
 
-def key_of(path: Path) -> bytes:
+def key_of(path: Path, octets: int = KEY_BYTES) -> bytes:
     """The key in this file; made, with mode 0600 and on disk, if there is none."""
     make_folder(path.parent)
     try:
         with alone_in(path.parent):
-            key = path.read_bytes() if path.exists() else _make(path)
+            key = path.read_bytes() if path.exists() else _make(path, octets)
     except OSError as error:
         raise cannot_use(path, error) from None
-    if len(key) != KEY_BYTES:
+    if len(key) != octets:
         raise OperatorError(
-            "state-key-damaged", what=f"{path} is not a key", why=f"it holds {len(key)} octets and not {KEY_BYTES}",
+            "state-key-damaged", what=f"{path} is not a key", why=f"it holds {len(key)} octets and not {octets}",
             try_this=f"rm {path}     (a new one is made; what was counted under the old one is forgotten)",
         )  # fmt: skip
     return key
 
 
-def _make(path: Path) -> bytes:
-    key = secrets.token_bytes(KEY_BYTES)
+def _make(path: Path, octets: int) -> bytes:
+    key = secrets.token_bytes(octets)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
