@@ -67,9 +67,10 @@ def _lines(file: Path) -> Iterator[list[str]]:
 def _word(secret: str) -> str:
     if not secret:
         return "empty"
-    if secret.startswith("!"):
-        return "locked"
-    return "open" if secret.startswith("$") or len(secret) == 13 else "none"
+    bare = secret.lstrip("!")
+    if not (bare.startswith(("$", "_")) or len(bare) == 13):
+        return "none"
+    return "open" if bare == secret else "locked"
 
 
 def refuse(change: SetAccount) -> None:
@@ -174,8 +175,10 @@ def do(change: SetAccount, held: dict[str, Any]) -> None:
 
 def _steps(change: SetAccount, known: Account) -> Iterator[tuple[str, ...]]:
     user = change.user
-    if change.locked is not None and change.locked == (known.password in ("open", "empty")):
-        yield ("usermod", "-L" if change.locked else "-U", user)
+    if change.locked and known.password in ("open", "empty"):
+        yield ("usermod", "-L", user)
+    if change.locked is False and known.password == "locked":
+        yield ("usermod", "-U", user)
     if change.expired is not None and change.expired != (known.expires == _CLOSED_ON):
         yield ("usermod", "-e", _CLOSED_DATE if change.expired else "", user)
     if change.shell is not None and change.shell != known.shell:
@@ -221,15 +224,14 @@ def _steps_back(change: SetAccount, known: Account, held: dict[str, Any], left: 
 
 def _password_back(user: str, known: Account, held: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     """usermod -U takes the mark away, but not from nothing: an empty password is written as such, with its old date."""
-    if known.password == held["password"]:
-        return
-    if known.password == "locked" and held["password"] == "empty":
-        yield ("usermod", "-p", "", user)
-        yield ("chage", "-d", held["changed"] or "-1", user)
-    elif known.password == "locked":
-        yield ("usermod", "-U", user)
-    elif held["password"] == "locked":
-        yield ("usermod", "-L", user)
+    match known.password, held["password"]:
+        case "locked", "open":
+            yield ("usermod", "-U", user)
+        case "open", "locked":
+            yield ("usermod", "-L", user)
+        case "none", "empty":
+            yield ("usermod", "-p", "", user)
+            yield ("chage", "-d", held["changed"] or "-1", user)
 
 
 def _group_back(user: str, group: str, members: str | None) -> Iterator[tuple[str, ...]]:

@@ -191,10 +191,10 @@ def fields_of(piece: str) -> str:
 
 
 def overrides_of(piece: str) -> list[Override]:
-    """Its `-o`, in order; of the same name the last counts."""
-    words = words_of(piece)[_FIELDS:]
-    found, at = [], 0
-    while at < len(words):
+    """Its `-o`, in order; of the same name the last counts. Behind the first word that is no option none is read."""
+    words = words_of(piece)
+    found, at = [], _FIELDS
+    while at < len(words) and words[at].text.startswith("-"):
         word = words[at]
         takes_next = word.text == "-o" and at + 1 < len(words)
         said = words[at + 1] if takes_next else word
@@ -239,8 +239,8 @@ def _overridden(entry: str, name: str, value: str | None) -> str:
     option = f"-o {name}={value}" if re.fullmatch(r"[^\s{]\S*|", value) else f"-o {{ {name} = {value} }}"
     if known:
         return entry[: known[-1].start] + option + entry[known[-1].end :]
-    end = _end_of(entry)
-    return entry.rstrip(SPACE) + line_end(entry) + "  " + option + end
+    end = max([one.end for one in overrides_of(entry)], default=words_of(entry)[_FIELDS - 1].end)
+    return entry[:end] + line_end(entry) + "  " + option + entry[end:]
 
 
 def _cut(entry: str, start: int, end: int) -> str:

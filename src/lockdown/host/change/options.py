@@ -61,6 +61,9 @@ def with_piece(text: str, name: str, piece: str, style: OptionStyle) -> str:
         return "".join(lines)
     if own and not lines[own - 1].endswith("\n"):
         lines[own - 1] += end
+    # A file that ends in a continuation would swallow what comes behind it.
+    if own and style is not OptionStyle.LOGIN_DEFS and lines[own - 1].rstrip().endswith("\\"):
+        lines[own - 1] += end
     return "".join([*lines[:own], bare + end, *lines[own:]])
 
 

@@ -5,14 +5,21 @@ Fails as: `OperatorError` for a program that is not installed, or that gives no 
 
 from __future__ import annotations
 
+import os
+import re
+import signal
 import subprocess
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import IO
 
 from lockdown.host.local import find_program
 from lockdown.model.errors import OperatorError
 
 SECONDS = 60.0
+_TELLING = re.compile(r"fatal|error|^E: ", re.IGNORECASE)
+_MOST_OCTETS = 8 * 1024 * 1024
 _ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
     "LC_ALL": "C",
@@ -33,8 +40,8 @@ class Said:
     def words(self) -> str:
         """Its complaint, on one line."""
         lines = [line.strip() for line in (self.err or self.out).splitlines() if line.strip()]
-        telling = [line for line in lines if "fatal" in line.lower() or "error" in line.lower()]
-        return (telling or lines or [f"it ended with {self.code} and gave no reason"])[-1 if not telling else 0][:300]
+        telling = [line for line in lines if _TELLING.search(line)]
+        return (telling or lines or [f"it ended with {self.code} and gave no reason"])[0][:300]
 
 
 def is_installed(program: str) -> bool:
@@ -50,15 +57,31 @@ def ask(*argv: str, seconds: float = SECONDS, more: Mapping[str, str] | None = N
             "not-installed", what=f"{argv[0]} cannot be run", why="it is not installed", try_this=f"install {argv[0]}"
         )
     try:
-        done = subprocess.run(
-            [str(place), *argv[1:]], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-            timeout=seconds, check=False, env={**_ENVIRONMENT, **(more or {})}, start_new_session=True,
-        )  # fmt: skip
+        return _heard([str(place), *argv[1:]], seconds, {**_ENVIRONMENT, **(more or {})})
     except subprocess.TimeoutExpired as error:
         raise failed(argv, f"no answer in {seconds:g} s") from error
     except OSError as error:
         raise failed(argv, error.strerror or str(error)) from error
-    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def _heard(argv: Sequence[str], seconds: float, environment: Mapping[str, str]) -> Said:
+    """To files, not pipes: a daemon that it starts keeps its output open, and is not waited for."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment, start_new_session=True
+        )
+        try:
+            code = process.wait(seconds)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+        return Said(code, _text(out), _text(err))
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read(_MOST_OCTETS).decode("utf-8", "replace")
 
 
 def must(*argv: str, seconds: float = SECONDS) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,7 +98,26 @@ def _main_process(service: str) -> int:
         number = _number(path)
         if number and _program_of(number) in {known.program, known.program.rstrip("4")}:
             return number
+    return _listener() if service == "ssh" else 0
+
+
+def _listener() -> int:
+    """The sshd that waits for connections, where no file says which it is: by its title, and no other container's."""
+    own = _link("/proc/self/ns/pid")
+    for entry in Path("/proc").glob("[0-9]*"):
+        if _program_of(int(entry.name)) != "sshd" or _link(f"{entry}/ns/pid") != own:
+            continue
+        with suppress(OSError):
+            if b"[listener]" in (entry / "cmdline").read_bytes():
+                return int(entry.name)
     return 0
+
+
+def _link(path: str) -> str:
+    try:
+        return str(Path(path).readlink())
+    except OSError:
+        return ""
 
 
 def _queue_directory() -> str:
@@ -115,10 +134,7 @@ def _number(path: Path) -> int:
 
 def _program_of(process: int) -> str:
     """The name of what it runs; after an upgrade the old file is gone, and the name says so."""
-    try:
-        return Path(f"/proc/{process}/exe").readlink().name.removesuffix(" (deleted)")
-    except OSError:
-        return ""
+    return Path(_link(f"/proc/{process}/exe")).name.removesuffix(" (deleted)")
 
 
 @contextmanager

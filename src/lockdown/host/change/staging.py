@@ -15,10 +15,11 @@ import pwd
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
-from lockdown.host.change import checkers, deeds, maincf, options
+from lockdown.host.change import checkers, deeds
+from lockdown.host.change.edits import Default, PostfixChange, TextChange, edited
 from lockdown.host.change.files import FileImage, image_of, missing_folders
 from lockdown.host.change.programs import is_installed
 from lockdown.host.change.services import RESTARTED_FOR
@@ -31,8 +32,6 @@ from lockdown.model.change import (
     SetPostfixService,
 )
 from lockdown.model.errors import OperatorError
-
-PostfixChange: TypeAlias = SetPostfix | EditPostfixList | SetPostfixService
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,8 @@ def _staged(desk: _Desk, number: int, change: Change) -> Deed | bool | None:
         case PutFile():
             return desk.take(number, change.path, lambda _: _own_file(change)) or None
         case SetOption():
-            return desk.take(number, os.path.realpath(change.path), lambda old: _with_option(old, change)) or None
+            path = os.path.realpath(change.path)
+            return desk.take(number, path, lambda old: _edited(old, change, lambda _: "")) or None
         case SetPostfix() | EditPostfixList() | SetPostfixService():
             return desk.take_postfix(number, change) or None
         case _:
@@ -148,12 +148,16 @@ class _Desk:
         in_main = not isinstance(change, SetPostfixService) and not change.service
         path = os.path.realpath(f"{folder}/{'main.cf' if in_main else 'master.cf'}")
         self.postfix.setdefault(folder, []).append(change)
-        return self.take(number, path, lambda old: _rewritten(old, _postfix_edit(self, folder, change)))
+        return self.take(number, path, lambda old: _edited(old, change, partial(self.effective, folder)))
 
     def edits(self) -> Iterator[FileEdit]:
         for path, numbers in self.numbers.items():
             if self.before[path] != self.now[path]:
                 yield FileEdit(self.before[path], self.now[path], tuple(numbers))
+
+    def effective(self, folder: str, name: str) -> str:
+        """What Postfix itself takes a setting for that is not written, with the changes so far."""
+        return checkers.effective(str(self.mirror(folder)), name)
 
     def mirror(self, folder: str) -> Path:
         """The folder as it would be now, in a place of its own."""
@@ -251,9 +255,11 @@ def with_text(image: FileImage, text: str) -> FileImage:
     return replace(image, octets=text.encode("utf-8", "surrogateescape"))
 
 
-def _rewritten(old: FileImage, edit: Callable[[str], str]) -> FileImage:
+def _edited(old: FileImage, change: TextChange, default: Default) -> FileImage:
+    if old.octets is None and isinstance(change, SetOption) and change.value is None:
+        return old
     try:
-        return with_text(old, edit(text_of(old)))
+        return with_text(old, edited(text_of(old), change, default))
     except (ValueError, LookupError) as error:
         raise OperatorError(
             "not-stageable", what=f"{old.path} cannot be changed so", why=_why(error), try_this=f"look at {old.path}"
@@ -262,55 +268,3 @@ def _rewritten(old: FileImage, edit: Callable[[str], str]) -> FileImage:
 
 def _why(error: Exception) -> str:
     return f"it has no entry {error.args[0]}" if isinstance(error, LookupError) else str(error)
-
-
-def _with_option(old: FileImage, change: SetOption) -> FileImage:
-    if old.octets is None and change.value is None:
-        return old
-
-    def edit(text: str) -> str:
-        if (
-            change.value is not None
-            and options.option_value(text, change.path, change.name, change.style) == change.value
-        ):
-            return text
-        return options.with_option(text, change.path, change.name, change.value, change.style)
-
-    return _rewritten(old, edit)
-
-
-def _postfix_edit(desk: _Desk, folder: str, change: PostfixChange) -> Callable[[str], str]:
-    """The edit of the text of main.cf or master.cf that this change is."""
-    match change:
-        case SetPostfix(name, value, ""):
-            return lambda text: text if maincf.value_of(text, name) == value else maincf.with_setting(text, name, value)
-        case SetPostfix(name, value, service):
-            return lambda text: (
-                text if maincf.override_of(text, service, name) == value
-                else maincf.with_override(text, service, name, value)
-            )  # fmt: skip
-        case EditPostfixList():
-            return lambda text: _list_edit(desk, folder, change, text)
-        case SetPostfixService(name, type, entry):
-            return lambda text: _service_edit(text, f"{name}/{type}", entry)
-
-
-def _service_edit(text: str, service: str, entry: str | None) -> str:
-    old = maincf.entry_of(text, service)
-    if entry is not None and old is not None and maincf.fields_of(old) == " ".join(entry.split()):
-        return text
-    return maincf.with_entry(text, service, entry)
-
-
-def _list_edit(desk: _Desk, folder: str, change: EditPostfixList, text: str) -> str:
-    """The list where it is written; else Postfix's own default, or for a service what main.cf says, edited."""
-    raw = maincf.override_of(text, change.service, change.name) if change.service else maincf.written(text, change.name)
-    old = checkers.effective(str(desk.mirror(folder)), change.name) if raw is None else raw
-    new = maincf.edited_list(old, change.add, change.before, change.first, change.remove)
-    if new == old:
-        return text
-    if change.service:
-        return maincf.with_override(text, change.service, change.name, new.strip())
-    if raw is None:
-        return maincf.with_setting(text, change.name, new.strip())
-    return maincf.with_written(text, change.name, new)

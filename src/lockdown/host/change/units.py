@@ -86,7 +86,7 @@ def do(change: SetUnit) -> None:
         if _is_masked(one):
             put(FileImage(str(ETC / one), None))
     _reread()
-    _boot(change.unit, "enable")
+    _boot(change.unit, "defaults", "enable")
     if is_installed("systemctl") and _file(change.unit):
         must("systemctl", "enable", "--", change.unit)
     _start(change.unit)
@@ -169,10 +169,15 @@ def _start(unit: str) -> None:
         )
 
 
-def _boot(unit: str, verb: str) -> None:
-    """The runlevels' links, for who starts without systemd; with it they are made into units as well."""
-    if _script(unit) and is_installed("update-rc.d"):
-        must("update-rc.d", unit.removesuffix(".service"), verb)
+def _boot(unit: str, *verbs: str) -> None:
+    """The runlevels' links, for who starts without systemd. One that has none is not started there: nothing to take."""
+    if not _script(unit) or not is_installed("update-rc.d"):
+        return
+    has_links = any(Path(path).parent.name.startswith("rc") for path in _links([unit]))
+    for verb in verbs:
+        if has_links or verb == "defaults":
+            must("update-rc.d", unit.removesuffix(".service"), verb)
+            has_links = True
 
 
 def _reread() -> None:
