@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -21,6 +22,8 @@ RANK = {State.NOT_APPLICABLE: 0, State.PASS: 0, State.UNKNOWN: 1, State.WARN: 2,
 
 def postconf(folder: Path, *argv: str) -> str:
     """What it says; it must work."""
+    for file in folder.iterdir():
+        os.utime(file, (0, 0))  # Postfix waits until a file that was just written can no longer change unseen
     done = subprocess.run(
         ["/usr/sbin/postconf", "-c", str(folder), *argv], capture_output=True, text=True, check=False, timeout=20
     )
