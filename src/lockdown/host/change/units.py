@@ -10,6 +10,7 @@ that did not stop.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ _SHIPPED = (Path("/lib/systemd/system"), Path("/usr/lib/systemd/system"), ETC, P
 _INIT = Path("/etc/init.d")
 _KINDS = (".service", ".socket", ".timer")
 _NOWHERE = "/dev/null"
+_SETTLES_SECONDS = 10.0
 
 
 def _family(unit: str) -> list[str]:
@@ -153,7 +155,7 @@ def _stop(unit: str) -> None:
         must("systemctl", "stop", "--", unit)
     else:
         must(str(_script(unit)), "stop")
-    if _is_running(unit):
+    if not _becomes(unit, running=False):
         raise _refused(unit, "it still runs after it was stopped", f"systemctl status {unit}; ps aux")
 
 
@@ -167,6 +169,19 @@ def _start(unit: str) -> None:
         raise _refused(
             unit, "systemd does not run here, and there is no init script to start it with", "start it by hand"
         )
+    # A daemon is started before it has written down its process id: who stopped it right now would not find it.
+    if not _becomes(unit, running=True):
+        raise _refused(unit, "it does not run after it was started", f"systemctl status {unit}; look at its log")
+
+
+def _becomes(unit: str, running: bool) -> bool:
+    """Is it so within a while?"""
+    deadline = time.monotonic() + _SETTLES_SECONDS
+    while _is_running(unit) != running:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def _boot(unit: str, *verbs: str) -> None:
