@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lockdown.facts import accounts, aliases, sshd, sudoers
-from lockdown.host.accounts import keys_shown, shadow_kinds
+from lockdown.facts import accounts, aliases, mailbox_passwords, sshd, sudoers
+from lockdown.host.accounts import keys_shown, schemes_counted, shadow_kinds
 from lockdown.model.finding import State
 
 FAIL, WARN = State.FAIL, State.WARN
@@ -53,6 +53,7 @@ WELL: dict[str, str] = {
     accounts.QUALITY: "not installed: no /etc/security/pwquality.conf\n",
     accounts.COMMON_PASSWORD: PAM,
     accounts.PANELS: "",
+    mailbox_passwords.SOURCE: "not installed: no /etc/dovecot/users\n",
     aliases.ALIASES: ALIASES,
     accounts.ROTATION: "/etc/logrotate.d/rsyslog\n",
     f"{accounts.ROTATION}/etc/logrotate.d/rsyslog": ROTATE,
@@ -82,6 +83,15 @@ def sudo(line: str) -> dict[str, str]:
 
 def key(line: str) -> dict[str, str]:
     return {f"{accounts.KEYS}{KEYS_FILE}": keys_shown(line)}
+
+
+def mailbox(secret: str) -> dict[str, str]:
+    path = "/etc/dovecot/users"
+    source = mailbox_passwords.SOURCE
+    return {
+        source: f"{path}\n",
+        f"{source}{path}": schemes_counted(f"ada:{secret}:1000:1000\neve:{{BLF-CRYPT}}$2y$x\n"),
+    }
 
 
 RSA_1024 = (
@@ -158,6 +168,16 @@ FAULTS = (
         "a forgotten installer",
         {accounts.PANELS: "f\t644\troot\troot\t1\t1.000000\t/var/www/html/installer/index.php\t\n"},
         "admins.no-open-panels",
+        WARN,
+    ),
+    Fault("passwords of mailboxes in the open", mailbox("{PLAIN}secret"), "admins.mailbox-password-schemes", FAIL),
+    Fault("passwords of mailboxes for CRAM", mailbox("{CRAM-MD5}abc"), "admins.mailbox-password-schemes", FAIL),
+    Fault("passwords of mailboxes under one round", mailbox("{SSHA512}abc"), "admins.mailbox-password-schemes", WARN),
+    Fault("passwords of mailboxes of old", mailbox("{CRYPT}$1$a$b"), "admins.mailbox-password-schemes", WARN),
+    Fault(
+        "somebody who may look into the queue",
+        {accounts.PASSWD: PASSWD + "guest:x:1007:1007::/home/guest:/bin/bash\n"},
+        "admins.local-queue-is-narrow",
         WARN,
     ),
     Fault(

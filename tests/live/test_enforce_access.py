@@ -109,9 +109,10 @@ done
 ssh-keygen -q -A
 """
 LOOK = r"""
-cd / && find etc/dovecot etc/ssh etc/init.d etc/rc?.d etc/systemd/system etc/security -printf '%p %m %u %l\n' | sort
+cd /
+find etc/dovecot etc/postfix etc/ssh etc/init.d etc/rc?.d etc/systemd etc/security -printf '%p %m %u %l\n' | sort
 cat etc/passwd etc/shadow etc/group etc/gshadow etc/login.defs
-find etc/dovecot etc/ssh etc/security -type f | sort | xargs sha256sum
+find etc/dovecot etc/postfix etc/ssh etc/security -type f | sort | xargs sha256sum
 """
 
 
@@ -195,7 +196,7 @@ def test_the_plan_names_whatever_is_careless_and_shuts_out_nobody_who_is_in_use(
         ("admins.one-root", "this host"), ("admins.none-unused", "this host"),
         ("admins.no-empty-password", "this host"), ("admins.no-service-shells", "this host"),
         ("admins.no-forced-ageing", "this host"), ("admins.no-root-by-ssh", "this host"),
-        ("admins.no-passwords-over-ssh", "this host"),
+        ("admins.no-passwords-over-ssh", "this host"), ("admins.local-queue-is-narrow", "this host"),
     }  # fmt: skip
     assert world.look() == world.before, "a plan changes nothing"
     assert "password" in ways_in(world.machine)
@@ -222,6 +223,15 @@ def test_what_was_stopped_does_not_come_back_with_the_next_start(mended: World) 
 def test_the_owner_gets_in_by_key_and_passwords_are_not_asked_for(mended: World) -> None:
     assert signs_in(mended.machine, "owner")
     assert ways_in(mended.machine) == "publickey"
+
+
+def test_only_administrators_look_into_the_queue_and_everyone_still_sends(mended: World) -> None:
+    def as_user(name: str, *argv: str) -> int:
+        return mended.machine.run("runuser", "-u", name, "--", *argv, stdin="Subject: x\n\nx\n", check=False).returncode
+
+    assert as_user("hurried", "mailq") != 0
+    assert as_user("owner", "mailq") == 0
+    assert as_user("hurried", "sendmail", "owner@example.org") == 0
 
 
 def test_who_is_gone_is_shut_out_though_the_key_is_still_there(mended: World) -> None:

@@ -12,7 +12,7 @@ from tests.recordings.upkeep import BACKED_UP, PATCHED, WATCHED
 OF_THE_REST = (
     "accounts/", "dovecot/", "certificates/", "packages/", "backups/", "queue/", "exim/", "opensmtpd/",
     "clock/", "kernel/", "logs/", "watchers/", "mailboxes/", "certificates-here",
-    "host/nft", "host/ip", "host/firewall", "host/sysctl", "host/log-config", "host/docker", "host/unit", "host/disks",
+    "host/nft", "host/ip", "host/firewall", "host/sysctl", "host/log-config", "host/docker", "host/unit", "host/disks", "host/owners",
 )  # fmt: skip
 """Readings that are of the machine that records, and not of the case."""
 

@@ -10,8 +10,9 @@ import base64
 import binascii
 import hashlib
 import re
+from collections import Counter
 
-from lockdown.facts import accounts, aliases, catch_all, sshd, sudoers
+from lockdown.facts import accounts, aliases, catch_all, mailbox_passwords, sshd, sudoers
 from lockdown.facts import postfix as facts
 from lockdown.host.asked import Command, File, Files, Listing, Script, Sources
 from lockdown.model.snapshot import Snapshot
@@ -23,6 +24,14 @@ _KINDS = (
 )  # fmt: skip
 _KEY_TYPES = re.compile(r"(?:^|\s)((?:sk-)?(?:ssh|ecdsa)-[\w@.-]+)\s+([A-Za-z0-9+/=]+)(?:\s+(.*))?$")
 
+_MAILBOX_PASSWORDS = (
+    "/etc/dovecot/users", "/etc/dovecot/passwd", "/etc/dovecot/*.passwd", "/etc/dovecot/passwd.*", "/etc/dovecot/*.pwd",
+    "/etc/dovecot/imap.passwd", "/etc/dovecot/virtual-users", "/etc/dovecot/dovecot-users",
+)  # fmt: skip
+_SCHEMES = {
+    "md5": "MD5-CRYPT", "des": "DES-CRYPT", "sha256": "SHA256-CRYPT", "sha512": "SHA512-CRYPT", "bcrypt": "BLF-CRYPT",
+    "yescrypt": "YESCRYPT", "argon2": "ARGON2ID",
+}  # fmt: skip
 # Who is signed in, by name; and the number of each user that a process runs as.
 _IN_USE = r"""
 who 2>/dev/null | awk '{ print $1 }' | sort -u
@@ -46,6 +55,7 @@ def sources() -> Sources:
         accounts.LOGIN_DEFS: File("/etc/login.defs"),
         accounts.QUALITY: Files(("/etc/security/pwquality.conf", "/etc/security/pwquality.conf.d/*.conf")),
         accounts.COMMON_PASSWORD: File("/etc/pam.d/common-password"),
+        mailbox_passwords.SOURCE: Files(_MAILBOX_PASSWORDS, reduce=schemes_counted),
         accounts.PANELS: Listing(
             (
                 "/usr/share/phpmyadmin", "/var/www/*/phpmyadmin", "/var/www/*/postfixadmin/public/setup.php",
@@ -103,6 +113,30 @@ def password_kind(secret: str) -> str:
         return "none"
     kind = next((kind for start, kind in _KINDS if bare.startswith(start)), "des" if len(bare) == 13 else "unknown")
     return kind if bare == secret else f"locked-{kind}" if kind != "unknown" else "none"
+
+
+def schemes_counted(text: str) -> str:
+    """Of a password file of Dovecot: `SCHEME how often`, a line for each scheme; never a password, a hash or a name."""
+    found: Counter[str] = Counter()
+    for line in text.splitlines():
+        name, colon, rest = line.partition(":")
+        if name.strip() and not line.lstrip().startswith("#") and colon:
+            found[_scheme(rest)] += 1
+    return "".join(f"{scheme} {count}\n" for scheme, count in sorted(found.items()))
+
+
+def _scheme(rest: str) -> str:
+    """`{SHA256.HEX}…` is the scheme with an encoding; {CRYPT}, and no word at all, are told by the form of the hash."""
+    named = re.match(r"\{([A-Za-z0-9-]{1,30})(?:\.\w{1,10})?\}", rest, re.ASCII)
+    if named and named[1].upper() != "CRYPT":
+        return named[1].upper() if named[1].upper() in mailbox_passwords.KNOWN else mailbox_passwords.UNSTATED
+    secret = rest[named.end() :] if named else rest
+    field = secret.partition(":")[0]
+    if field in ("", "*", "!", "x"):
+        return mailbox_passwords.NONE
+    # Thirteen signs without a scheme may be a password in the open as well as an old hash.
+    kind = password_kind(field) if named or field.startswith(("$", "_")) else "unknown"
+    return _SCHEMES.get(kind, mailbox_passwords.UNSTATED)
 
 
 def keys_shown(text: str) -> str:

@@ -15,9 +15,9 @@ from lockdown.checklist.admins.enforce import enforce
 from lockdown.checklist.admins.enforce_passwords import DROP_IN
 from lockdown.checklist.admins.enforce_ssh import PASSWORDS_FILE, ROOT_FILE
 from lockdown.config import Settings, read_settings
-from lockdown.facts import accounts, packages, sshd, sudoers
-from lockdown.host.accounts import keys_shown, shadow_kinds
-from lockdown.model.change import Left, OptionStyle, Proposal, PutFile, SetAccount, SetOption, SetPackage
+from lockdown.facts import accounts, listeners, mailbox_passwords, packages, postfix, sshd, sudoers
+from lockdown.host.accounts import keys_shown, schemes_counted, shadow_kinds
+from lockdown.model.change import Left, OptionStyle, Proposal, PutFile, SetAccount, SetOption, SetPackage, SetPostfix
 from lockdown.model.finding import State
 from lockdown.model.snapshot import Reading, Snapshot
 from lockdown.model.unknown import Unknown
@@ -91,6 +91,9 @@ def _done(one: Proposal, now: Mapping[str, Reading]) -> dict[str, Reading]:
             return {source: f"{path}\n", f"{source}{path}": text}
         case SetOption(_, name, value, OptionStyle.LOGIN_DEFS):
             return {accounts.LOGIN_DEFS: f"{name} {value}\n"}
+        case SetPostfix(name, str() as value):
+            effective = now.get(postfix.EFFECTIVE, host("").readings[postfix.EFFECTIVE])
+            return {postfix.EFFECTIVE: f"{effective}{name} = {value}\n"}
         case SetPackage():
             line = "libpam-pwquality 1 amd64 libpwquality install ok installed\n"
             return {
@@ -324,7 +327,7 @@ OPEN = {sshd.MAIN: "Include /etc/ssh/sshd_config.d/*.conf\nPermitRootLogin yes\n
 
 def ssh_files(readings: Mapping[str, Reading], text: str = "") -> dict[str, str]:
     found = told({**OPEN, **readings}, text)
-    assert all(one.on_probation for one in found if isinstance(one, Proposal))
+    assert all(one.on_probation for one in found if isinstance(one, Proposal) and isinstance(one.change, PutFile))
     return {one.path: one.text or "" for one in changes({**OPEN, **readings}, text) if isinstance(one, PutFile)}
 
 
@@ -400,6 +403,61 @@ def test_a_key_of_root_alone_keeps_root_by_key() -> None:
 def test_a_drop_in_that_sshd_would_not_follow_is_not_proposed(main: str) -> None:
     assert ssh_files({sshd.MAIN: main}) == {}
     assert all(one.try_this for one in left({sshd.MAIN: main}))
+
+
+# ── the queue, and mailboxes ──
+
+GUEST = {accounts.PASSWD: PASSWD + "guest:x:1007:1007::/home/guest:/bin/bash\nnagios:x:110:110::/:/usr/sbin/nologin\n"}
+
+
+def test_only_administrators_and_watchers_look_into_the_queue() -> None:
+    assert changes(GUEST) == [
+        SetPostfix("authorized_mailq_users", "root, postfix, ada, nagios"),
+        SetPostfix("authorized_flush_users", "root, postfix, ada, nagios"),
+    ]
+
+
+def test_a_machine_without_other_people_keeps_its_queue_as_it_is_unless_it_is_strict() -> None:
+    assert changes({}) == []
+    assert len(changes({}, '[site]\nprofile = "strict"')) == 2
+
+
+def test_whether_a_web_page_may_send_is_for_a_person() -> None:
+    web: dict[str, Reading] = {
+        accounts.PASSWD: PASSWD + "www-data:x:33:33::/var/www:/usr/sbin/nologin\n",
+        listeners.SOURCE: "tcp 0.0.0.0:25 1 master\ntcp 0.0.0.0:443 2 nginx\n",
+    }
+    found = [one for one in left(web) if one.control == "admins.local-submission-is-narrow"]
+    assert "!www-data" in found[0].try_this
+    without = {**web, postfix.EFFECTIVE: str(host("").readings[postfix.EFFECTIVE]) + "authorized_submit_users = root\n"}
+    assert not [one for one in left(without) if one.control == "admins.local-submission-is-narrow"]
+
+
+def test_passwords_of_mailboxes_are_told_by_scheme_alone() -> None:
+    text = (
+        "# a comment: of ours\nada:{PLAIN}geheim:1:1\neve:{ssha256.HEX}ab\nbob:$6$x$y:1:1\ncy:{CRYPT}$2y$05$z\n"
+        "dan:0123456789abc\ngil:{my-secret}word\nfay::1:1\n\nnot a line\n"
+    )
+    shown = schemes_counted(text)
+    assert shown == "BLF-CRYPT 1\nNONE 1\nPLAIN 1\nSHA512-CRYPT 1\nSSHA256 1\nUNSTATED 2\n"
+
+
+@given(st.text())
+def test_no_password_gets_into_the_reading_of_schemes(text: str) -> None:
+    shown = schemes_counted(f"ada:{{PLAIN}}sesame-{text}\n{text}")
+    assert "sesame" not in shown
+    source = mailbox_passwords.SOURCE
+    of = machine({source: "/etc/dovecot/users\n", f"{source}/etc/dovecot/users": shown})
+    found = mailbox_passwords.mailbox_passwords(of)
+    assert isinstance(found, tuple) and "PLAIN" in {one.scheme for one in found}
+
+
+@given(st.text())
+def test_a_damaged_reading_of_schemes_is_unknown_or_empty_of_sense_but_never_raises(text: str) -> None:
+    source = mailbox_passwords.SOURCE
+    of = machine({source: "/etc/dovecot/users\n", f"{source}/etc/dovecot/users": text})
+    assert isinstance(mailbox_passwords.mailbox_passwords(of), tuple | Unknown)
+    assert [one for one in audit(of, policy()) if one.control == "admins.mailbox-password-schemes"]
 
 
 def test_what_makes_root_without_a_password_is_for_a_person() -> None:

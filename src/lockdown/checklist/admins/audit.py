@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from lockdown.checklist.admins.audit_access import audit_keys, audit_sshd
 from lockdown.checklist.admins.audit_accounts import audit_accounts, audit_passwords
+from lockdown.checklist.admins.audit_local import audit_local
 from lockdown.checklist.admins.controls import CONSOLE, NO_SETUP_PAGES
 from lockdown.config import Settings
 from lockdown.facts.accounts import PANELS
@@ -28,6 +29,7 @@ def audit(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
     yield from audit_keys(snapshot)
     yield _panels(snapshot)
     yield _console(snapshot)
+    yield from audit_local(snapshot, policy)
 
 
 def _panels(snapshot: Snapshot) -> Finding:

@@ -147,6 +147,37 @@ CONSOLE = Control(
     evidence="console.listen",
     waivable=False,
 )
+LOCAL_QUEUE = Control(
+    id="admins.local-queue-is-narrow",
+    title="Only administrators look into the queue",
+    severity=Severity.LOW,
+    why="Whoever gets into any account on the machine, a web page's included, reads there who writes to whom.",
+    fix="postconf -e 'authorized_mailq_users = root, postfix' 'authorized_flush_users = root, postfix'",
+    evidence="authorized_mailq_users and authorized_flush_users, and which accounts are not an administrator's",
+    side_effects="a monitoring program that calls mailq under a name of its own must be named there",
+    references=("postconf(5)",),
+)
+LOCAL_SUBMISSION = Control(
+    id="admins.local-submission-is-narrow",
+    title="Web pages send mail only where that is meant",
+    severity=Severity.MEDIUM,
+    why="A hole in one page of the web server, and the server sends spam under your name, past all limits of port 25.",
+    fix="postconf -e 'authorized_submit_users = !www-data, static:anyone'     (when no page is to send mail)",
+    evidence="authorized_submit_users, and whether a web server runs here",
+    side_effects="a form or a web shop that sends by sendmail no longer can; over SMTP with a password it still does",
+    references=("postconf(5)",),
+)
+MAILBOX_SCHEMES = Control(
+    id="admins.mailbox-password-schemes",
+    title="Passwords of mailboxes are kept under a slow hash",
+    severity=Severity.HIGH,
+    why="Whoever copies the file has every mailbox at once, and whatever else its owner uses that password for.",
+    fix="doveadm pw -s BLF-CRYPT     (for each user a new line; 2.3.0 and later also ARGON2ID)",
+    evidence="the schemes in Dovecot's own password files (never a password or a hash)",
+    side_effects="CRAM-MD5 and DIGEST-MD5 do not work with them; PLAIN over TLS does",
+    undo="the old lines of the file",
+    references=("doc.dovecot.org: Password Schemes",),
+)
 SECOND_FACTOR = Control(
     id="admins.second-factor",
     title="Administrators sign in with a second factor",
@@ -179,6 +210,7 @@ GUESSING = Control(
 
 CONTROLS = (
     ONE_ROOT, FEW, BY_NAME, NO_EMPTY, STRONG_HASHES, LENGTH, NO_AGEING, SUDO_PASSWORD, ROOT_SSH, PASSWORD_SSH, KEYS,
-    UNUSED, SERVICE_SHELLS, NO_SETUP_PAGES, CONSOLE, SECOND_FACTOR, REVIEWED,
+    UNUSED, SERVICE_SHELLS, NO_SETUP_PAGES, CONSOLE, LOCAL_QUEUE, LOCAL_SUBMISSION, MAILBOX_SCHEMES,
+    SECOND_FACTOR, REVIEWED,
     GUESSING,
 )  # fmt: skip

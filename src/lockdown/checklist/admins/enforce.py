@@ -18,6 +18,7 @@ from lockdown.checklist.admins.enforce_accounts import (
     surplus,
     unused_administrators,
 )
+from lockdown.checklist.admins.enforce_local import narrow_queue
 from lockdown.checklist.admins.enforce_passwords import least_length, strong_hashes
 from lockdown.checklist.admins.enforce_ssh import no_passwords, no_root
 from lockdown.checklist.admins.standing import Standing, standing
@@ -52,6 +53,9 @@ ANSWERS: Mapping[str, Answer] = {
     controls.SERVICE_SHELLS.id: service_shells,
     controls.NO_SETUP_PAGES.id: _by_hand("What the page is for, only a person knows."),
     controls.CONSOLE.id: _by_hand("lockdown.toml is yours to write."),
+    controls.LOCAL_QUEUE.id: narrow_queue,
+    controls.LOCAL_SUBMISSION.id: _by_hand("Whether a page or a job of it is to send mail, only a person knows."),
+    controls.MAILBOX_SCHEMES.id: _by_hand("Only with the password itself is a new hash made: users set theirs again."),
 }
 """By control; one that is not here is answered with its own words alone."""
 
