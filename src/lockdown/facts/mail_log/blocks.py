@@ -17,7 +17,7 @@ from lockdown.facts.mail_log.dovecot import dovecot
 from lockdown.facts.mail_log.exim import arrival
 from lockdown.facts.mail_log.picture import ONE, Picture
 from lockdown.facts.mail_log.postfix import postfix
-from lockdown.facts.mail_log.prefix import POSTFIX_DAEMONS
+from lockdown.facts.mail_log.prefix import LONGEST_STAMP, POSTFIX_DAEMONS
 from lockdown.facts.mail_log.reading import LONGEST, read
 
 _CLIENT = rb"[^\s\[\]]{0,255}\[(?:[0-9A-Fa-f:.]{2,45}|unknown)\]"
@@ -156,6 +156,8 @@ class BlockReader:
                 else:
                     stamp, host, tag, word, rest = line.split(b" ", 4)
             except ValueError:
+                continue
+            if len(stamp) > LONGEST_STAMP:
                 continue
             if host not in hosts and not self._is_host(host):
                 continue

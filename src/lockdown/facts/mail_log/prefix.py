@@ -29,6 +29,8 @@ class Line(NamedTuple):
 _CONTAINER = re.compile(
     r"\[pod/[^\]\s]*\] |[\w.-]+ +\| |\d{4}-\d\d-\d\dT[\d:.]+Z (?:stdout|stderr) [FP] |<\d{1,3}>(?!1 )"
 )
+LONGEST_STAMP = 43
+"""Of those that say the day and the time with a T between."""
 _STAMP = re.compile(
     r"(?P<stamp>[A-Z][a-z]{2} [ \d]?\d (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d+)?"
     r"|[A-Z][a-z]{2} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [A-Z]{3,5}"

@@ -1,0 +1,59 @@
+"""What the logs have told since the last look: in order, once, with its moment, and with what was not seen."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from lockdown.engine.log_reader import LogReader
+from lockdown.facts.mail_log.events import Gone
+
+NOW = datetime(2026, 2, 13, 12, tzinfo=UTC)
+
+
+def line(queue_id: str, stamp: str = "Feb 13 11:59:58") -> str:
+    return f"{stamp} mx postfix/qmgr[1]: {queue_id}: removed\n"
+
+
+def add(path: Path, text: str) -> None:
+    with path.open("a") as file:
+        file.write(text)
+
+
+def test_each_look_tells_what_is_new_and_a_restart_tells_nothing_twice(tmp_path: Path) -> None:
+    log, kept = tmp_path / "mail.log", tmp_path / "positions.json"
+    add(log, line("B0001"))
+    reader = LogReader([log], kept)
+    told = reader.look(NOW)
+    assert [(it.at, it.daemon, it.event) for it in told.events] == [
+        (NOW - timedelta(seconds=2), "qmgr", Gone("B0001", "removed"))
+    ]
+    reader.keep()
+    reader.close()
+    add(log, line("B0002"))
+    again = LogReader([log], kept).look(NOW)
+    assert [it.event for it in again.events] == [Gone("B0002", "removed")]
+
+
+def test_what_was_not_kept_is_told_again_rather_than_lost(tmp_path: Path) -> None:
+    log, kept = tmp_path / "mail.log", tmp_path / "positions.json"
+    kept.write_text("damaged")
+    add(log, line("B0001"))
+    LogReader([log], kept).look(NOW)
+    assert len(LogReader([log], kept).look(NOW).events) == 1
+
+
+def test_what_cannot_be_read_is_counted_and_a_missing_log_is_said(tmp_path: Path) -> None:
+    log = tmp_path / "mail.log"
+    add(log, "Feb 13 11:59:58 mx postfix/smtpd[1]: a sentence of a later version\nFeb 13 11:59:58 mx cron[1]: x\n")
+    told = LogReader([log, tmp_path / "none.log"], tmp_path / "positions.json").look(NOW)
+    assert (told.lines, told.unread, told.events) == (1, {"smtpd": 1}, [])
+    assert told.missed == (f"{tmp_path / 'none.log'} is not there",)
+
+
+def test_a_clock_that_is_ahead_puts_nothing_into_the_future(tmp_path: Path) -> None:
+    log = tmp_path / "mail.log"
+    add(log, line("B0001", "2031-01-01T00:00:00Z") + line("B0002", "2026-02-13T11:00:00Z"))
+    told = LogReader([log], tmp_path / "positions.json").look(NOW)
+    assert [it.at for it in told.events] == [NOW, NOW - timedelta(hours=1)]
+    assert told.misdated == 1
