@@ -48,15 +48,18 @@ from lockdown.config import Mailboxes, Settings
 from lockdown.host.change.files import put, remove_empty
 from lockdown.host.change.services import check, reload
 from lockdown.host.change.staging import stage
+from lockdown.host import dovecot, postfix
 from lockdown.host.local import read_here
-from lockdown.host.read import snapshot_by
 from lockdown.model.change import Proposal
+from lockdown.model.snapshot import Snapshot
 from lockdown.model.units import ByteSize
 
 policy = Settings(mailboxes=Mailboxes(limit=ByteSize.parse("2 MiB")))
 rooms = {"mailboxes": (audit.audit, enforce.enforce), "dmz": (dmz_audit.audit, dmz.enforce)}
 judged, enforced = rooms[sys.argv[1]]
-before = snapshot_by(read_here, "mail", datetime.now(UTC))
+first = Snapshot("mail", datetime.now(UTC), "", read_here({**postfix.sources(), **dovecot.sources()}))
+then = read_here({**postfix.more(first), **dovecot.more(first)})
+before = Snapshot("mail", first.taken_at, "", {**first.readings, **then})
 found = {f"{one.control} {one.target}": one.state.value for one in judged(before, policy)}
 proposals = [one for one in enforced(before, policy) if isinstance(one, Proposal)]
 told = {"found": found, "proposed": [[one.control, *one.also] for one in proposals]}
@@ -240,3 +243,20 @@ def test_passwords_in_the_open_are_no_longer_taken(machine: Machine, done: dict[
     deed(machine, "dmz", "undo")
     assert etc(machine) == before
     assert "OK" in sign_in(machine, 143)
+
+
+def test_what_postfix_puts_into_a_mailbox_itself_is_counted_and_refused_too(
+    machine: Machine, done: dict[str, Any]
+) -> None:
+    """An mbox below /var/mail, into which dovecot-lda could not write as the user: that is left, and said."""
+    conf = machine.read("/etc/dovecot/dovecot.conf")
+    mbox = "mail_location = mbox:~/mail:INBOX=/var/mail/%u\nmail_privileged_group = mail"
+    machine.write("/etc/dovecot/dovecot.conf", conf.replace("mail_location = maildir:~/Maildir", mbox))
+    machine.write("/etc/postfix/main.cf", machine.read("/etc/postfix/main.cf").replace("home_mailbox = Maildir/\n", ""))
+    machine.run("doveadm", "reload")
+    machine.run("postfix", "reload")
+    told = deed(machine, "mailboxes", "do")
+    assert not any("mailboxes.users-are-warned" in one for one in told["proposed"])
+    assert send(machine, BERT).startswith("250")
+    eventually(lambda: send(machine, BERT).startswith("552 5.2.2"), "the full mailbox is refused")
+    assert send(machine, ANNA, 1000).startswith("250")

@@ -9,11 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockdown.checklist.mailboxes import drop_ins
+from lockdown.checklist.mailboxes.audit_sum import audit_sum, worst
 from lockdown.checklist.mailboxes.enforce import enforce
+from lockdown.checklist.mailboxes.room import Room, room
 from lockdown.config import Mailboxes, Settings, Site
 from lockdown.facts import disks, dovecot, quotas
 from lockdown.facts.quotas import Mailbox, days_to_full, mailboxes
 from lockdown.model.change import EditPostfixList, Left, Proposal, PutFile, SetPostfix
+from lockdown.model.finding import State
 from lockdown.model.snapshot import Snapshot
 from lockdown.model.units import ByteSize
 from lockdown.model.unknown import Unknown
@@ -151,6 +154,18 @@ def test_the_limit_is_what_the_disk_holds_for_everyone() -> None:
     assert "storage=2048M" in text_of(proposed(machine(), Settings(site=Site(profile="strict"))), drop_ins.LIMIT)
 
 
+def test_a_limit_that_somebody_wrote_down_counts_also_where_a_message_may_be_larger() -> None:
+    wish = Settings(mailboxes=Mailboxes(limit=ByteSize.parse("10 MiB")))
+    little = "900 0 /home/anna/Maildir\n"
+    (limit,) = (one for one in proposed(machine(sizes=little), wish) if one.control == "mailboxes.quota-is-finite")
+    assert limit.also == () and "storage=10M" in text_of([limit], drop_ins.LIMIT)
+    small = CARELESS + "mail_plugins = quota\nplugin {\n  quota = count:User quota\n  quota_rule = *:storage=10M\n}\n"
+    small = small.replace("!include conf.d/*.conf\n", "") + "!include conf.d/*.conf\n"
+    assert "mailboxes.limit is 10 MiB" in left(machine(small, sizes=little), wish)["mailboxes.message-fits"].why
+    (larger,) = (one for one in proposed(machine(small, sizes=little)) if one.control == "mailboxes.message-fits")
+    assert "storage=5120M" in text_of([larger], drop_ins.LIMIT)
+
+
 def test_no_limit_is_proposed_that_shuts_a_mailbox_at_once() -> None:
     held = left(machine(sizes="55000000 0 /home/anna/Maildir\n100 0 /home/bert/Maildir\n"))
     assert "/home/anna/Maildir already has" in held["mailboxes.quota-is-finite"].why
@@ -198,6 +213,30 @@ def test_postfix_alone_gets_an_end_of_its_mailbox_files() -> None:
     of = replace(base, readings={**readings, **gone, disks.SOURCE: DISKS, quotas.SOURCE: "100 - /var/mail/anna\n"})
     (only,) = proposed(of)
     assert only.change == SetPostfix("mailbox_size_limit", str(5 << 30)) and "mailboxes.quota-is-finite" in only.also
+
+
+def test_the_sum_says_who_has_most_and_when_the_disk_is_full() -> None:
+    limited = CARELESS.replace("!include", "plugin {\n  quota_rule = *:storage=40G\n}\n!include")
+    found = audit_sum(machine(limited))
+    assert found.state is State.WARN and "2 mailboxes of 40 GiB may come to 80 GiB" in found.says
+    assert "the disk is full in 21000 days" in found.says
+    assert [one.source for one in found.evidence[2:]] == ["/home/anna/Maildir", "/home/bert/Maildir"]
+    fitting = audit_sum(machine(limited.replace("40G", "20G")))
+    assert fitting.state is State.PASS
+    many = "".join(f"{number} 0 /home/user{number}/Maildir\n" for number in range(1, 30))
+    assert len(worst(room_of(machine(limited, sizes=many)))) == 10
+
+
+def room_of(of: Snapshot) -> Room:
+    there = room(of, None)
+    assert isinstance(there, Room)
+    return there
+
+
+def test_a_mailbox_that_may_not_be_looked_into_makes_the_sum_unknown() -> None:
+    limited = CARELESS.replace("!include", "plugin {\n  quota_rule = *:storage=40G\n}\n!include")
+    found = audit_sum(machine(limited, sizes="100 0 /home/anna/Maildir\ndenied /home/bert/Maildir\n"))
+    assert found.state is State.UNKNOWN and "/home/bert/Maildir: Permission denied" in found.says and found.next_command
 
 
 def test_days_to_full_are_those_of_the_mail_that_came() -> None:

@@ -127,16 +127,19 @@ def _warning(found: Dovecot, server: Postfix | None) -> tuple[tuple[Change, ...]
 def _limiting(
     snapshot: Snapshot, policy: Settings, found: Dovecot, server: Postfix | None, finding: Finding
 ) -> Iterator[Proposal | Left]:
-    size = fitting(snapshot, policy, found, _largest_message(server))
+    largest = _largest_message(server)
+    size = fitting(snapshot, policy, found, largest)
+    if not isinstance(size, str) and finding.control == HARD_LIMIT.id and size < largest:
+        size = f"mailboxes.limit is {size}, which is less than a message may have"
     if isinstance(size, str):
         yield Left(
             finding.control, f"{finding.says} No limit is proposed: {size}.", _FIX[finding.control], finding.target
         )
         return
     # Without a limit of messages, that the largest one fits is turned where that limit is set: in item 4.
-    also = (HARD_LIMIT.id,) if finding.control == QUOTA_FINITE.id and _largest_message(server) else ()
+    fits = 0 < largest <= size and finding.control == QUOTA_FINITE.id
     effects = f"a mailbox of more than {size} takes no more mail; who needs more gets a rule of his own"
-    yield from _group(finding, (drop_ins.limit(found, size),), Risk.LOW, effects, also)
+    yield from _group(finding, (drop_ins.limit(found, size),), Risk.LOW, effects, (HARD_LIMIT.id,) * fits)
 
 
 def _largest_message(server: Postfix | None) -> int:

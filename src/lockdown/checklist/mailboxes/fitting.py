@@ -29,9 +29,11 @@ def fitting(snapshot: Snapshot, policy: Settings, found: Dovecot | None, largest
     wanted = int(policy.mailboxes.limit) or BY_PROFILE[policy.site.profile]
     share = int(there.kib * 1024 * (1 - ASIDE) / there.count)
     biggest = there.boxes[0] if there.boxes else None
-    needed = max(int(biggest.size * 1024 * SPARE) if biggest else 0, LETTERS * largest_message)
-    asked = wanted if wanted >= needed else -(-needed // (1 << 30)) * (1 << 30)
-    chosen = asked if asked <= share else _rounded(share)
+    # Whoever writes a limit down has decided how much a mailbox shall hold of the largest messages.
+    of_letters = 0 if policy.mailboxes.limit else LETTERS * largest_message
+    needed = max(int(biggest.size * 1024 * SPARE) if biggest else 0, of_letters)
+    asked = wanted if wanted >= needed else _people_write(needed, up=True)
+    chosen = asked if asked <= share else _people_write(share)
     if chosen >= needed and chosen >= 1 << 20:
         return ByteSize(chosen)
     holds = f"{there.disk.mount} holds {ByteSize(share)} for each of {there.count}"
@@ -40,7 +42,7 @@ def fitting(snapshot: Snapshot, policy: Settings, found: Dovecot | None, largest
     return f"{LETTERS} of the largest messages ({ByteSize(largest_message)}) need more than there is: {holds}"
 
 
-def _rounded(size: int) -> int:
-    """Down to a number that people write: whole GiB, or whole MiB below."""
+def _people_write(size: int, *, up: bool = False) -> int:
+    """A number near it that people write: whole GiB, hundreds of MiB below, whole MiB for what is small."""
     step = 1 << 30 if size >= 4 << 30 else 100 << 20 if size >= 400 << 20 else 1 << 20
-    return size // step * step
+    return (size + (step - 1) * up) // step * step
