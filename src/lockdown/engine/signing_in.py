@@ -44,7 +44,7 @@ def sign_in(vantage: Vantage, move: SignIn, account: Account, number: int, overh
         return Heard(lost=f"{move.service} is no service that a drill signs in to")
     overhear("C", f"signs in to {move.service} with {'the right' if move.right else 'a wrong'} password")
     try:
-        heard = way(vantage, move.who, Account(account.user, password))
+        heard = way(vantage, move.who, Account(account.user, password), move.port or _PORTS[move.service])
     except Lost as lost:
         heard = Heard(lost=str(lost))
     except OSError as error:
@@ -56,8 +56,8 @@ def sign_in(vantage: Vantage, move: SignIn, account: Account, number: int, overh
 # ── imap ──
 
 
-def _imap(vantage: Vantage, who: Who, account: Account) -> Heard:
-    wire = _wire(vantage, who, 143)
+def _imap(vantage: Vantage, who: Who, account: Account, port: int) -> Heard:
+    wire = _wire(vantage, who, port)
     try:
         greeting = wire.raw(_SECONDS)
         if not greeting.startswith(b"* OK"):
@@ -69,8 +69,8 @@ def _imap(vantage: Vantage, who: Who, account: Account) -> Heard:
         wire.close()
 
 
-def _imaps(vantage: Vantage, who: Who, account: Account) -> Heard:
-    wire = _wire(vantage, who, 993)
+def _imaps(vantage: Vantage, who: Who, account: Account, port: int) -> Heard:
+    wire = _wire(vantage, who, port)
     try:
         wire.secure(_SECONDS)
         wire.raw(_SECONDS)
@@ -111,8 +111,8 @@ def _quoted(text: str) -> bytes:
 # ── submission ──
 
 
-def _submission(vantage: Vantage, who: Who, account: Account) -> Heard:
-    wire = _wire(vantage, who, 587)
+def _submission(vantage: Vantage, who: Who, account: Account, port: int) -> Heard:
+    wire = _wire(vantage, who, port)
     secret = b64encode(f"\0{account.user}\0{account.password}".encode()).decode()
     try:
         greeting = wire.hear(_SECONDS)
@@ -131,7 +131,7 @@ def _submission(vantage: Vantage, who: Who, account: Account) -> Heard:
 # ── ssh ──
 
 
-def _ssh(vantage: Vantage, who: Who, account: Account) -> Heard:
+def _ssh(vantage: Vantage, who: Who, account: Account, port: int) -> Heard:
     """By OpenSSH's own client, which gets the password from a program of ours that reads it from its environment."""
     with tempfile.TemporaryDirectory(prefix="lockdown-drill-") as folder:
         asking = Path(folder) / "ask"
@@ -140,7 +140,7 @@ def _ssh(vantage: Vantage, who: Who, account: Account) -> Heard:
         extra = {
             "SSH_ASKPASS": str(asking), "SSH_ASKPASS_REQUIRE": "force", "LOCKDOWN_DRILL_PASSWORD": account.password,
         }  # fmt: skip
-        said = _client(vantage, who, account.user, 22, "password,keyboard-interactive", extra)
+        said = _client(vantage, who, account.user, port, "password,keyboard-interactive", extra)
     if b"Authenticated to" in said:
         return Heard(_SIGNED_IN, "signed in")
     if b"Permission denied" in said or b"Too many authentication failures" in said:
@@ -198,9 +198,10 @@ def _wire(vantage: Vantage, who: Who, port: int) -> Wire:
     return Wire(vantage.connect(who, port, _SECONDS), lambda side, line: None)
 
 
-_WAYS: dict[str, Callable[[Vantage, Who, Account], Heard]] = {
+_WAYS: dict[str, Callable[[Vantage, Who, Account, int], Heard]] = {
     "imap": _imap,
     "imaps": _imaps,
     "submission": _submission,
     "ssh": _ssh,
 }
+_PORTS = {"imap": 143, "imaps": 993, "submission": 587, "ssh": 22}

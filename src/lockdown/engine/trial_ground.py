@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from lockdown.config import Loaded
+from lockdown.engine.apply_record import End, records
 from lockdown.engine.canary import Canary
 from lockdown.engine.signing_in import Account
 from lockdown.engine.sink import Sink
@@ -22,10 +24,12 @@ from lockdown.engine.trials import Ground
 from lockdown.host.read import take_snapshot
 from lockdown.model.snapshot import Snapshot
 from lockdown.model.trial import Need
+from lockdown.state.layout import StateDirectory
 from lockdown.state.spool import Spool
 from lockdown.state.store import Store
 
 _SMTP = 25
+_STANDS = (End.PROBATION, End.APPLIED, End.CONFIRMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ def prepared(
         yield Ground(
             vantage, orders.recipient, canary, store, spool, orders.account, _readings(loaded) if is_here else None,
             sink, dict(_unmet(orders, sink)), is_here, orders.wait_seconds,
+            stopped=stopped_by_applies(loaded) if is_here else (),
         )  # fmt: skip
 
 
@@ -106,3 +111,11 @@ def _unmet(orders: Orders, sink: Sink | None) -> Iterator[tuple[Need, str]]:
 
 def _readings(loaded: Loaded) -> Snapshot:
     return take_snapshot(loaded, datetime.now(UTC))
+
+
+def stopped_by_applies(loaded: Loaded) -> tuple[str, ...]:
+    """What item 6 has had stopped, by the journals of the applies that were not taken back."""
+    folder = StateDirectory(Path(loaded.settings.state.directory)).applies
+    standing = [record for record in records(folder) if record.state in _STANDS]
+    purposes = [purpose for record in standing for purpose in record.purposes]
+    return tuple(sorted({one.target for one in purposes if one.control.startswith("services.")}))

@@ -62,6 +62,8 @@ class Ground:
     wait_seconds: float = 30.0
     answer_seconds: float = 20.0
     """For the server to answer a command: some let strangers wait on purpose."""
+    stopped: tuple[str, ...] = ()
+    """As a scene has it."""
 
 
 @dataclass(slots=True)
@@ -168,7 +170,7 @@ class _Hall:
             mark=f"{self._run}t{self._number:04x}", now=datetime.now(UTC),
             domain=ground.recipient.rpartition("@")[2], recipient=ground.recipient, address=ground.vantage.server,
             stranger=ground.vantage.address(Who.STRANGER), user=ground.account.user if ground.account else "",
-            snapshot=ground.snapshot, limit_bytes=door.limit_bytes,
+            snapshot=ground.snapshot, limit_bytes=door.limit_bytes, stopped=ground.stopped,
         )  # fmt: skip
 
     def _door(self, port: int) -> _Door:

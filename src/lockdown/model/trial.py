@@ -148,6 +148,8 @@ class SignIn:
     who: Who = Who.STRANGER
     enough_seconds: float = 0.0
     """0: all tries are made. Else no more after one that took so long."""
+    port: int = 0
+    """0: the service's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +217,8 @@ class Scene:
     """The readings of the server, where it is this machine."""
     limit_bytes: int = 0
     """The size that the server announces; 0 where it announces none."""
+    stopped: tuple[str, ...] = ()
+    """What an apply has stopped and none has given back since, as item 6 names its targets: `tcp/9999`, telnet."""
 
 
 @dataclass(frozen=True, slots=True)

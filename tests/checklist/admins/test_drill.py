@@ -86,8 +86,9 @@ def test_root_is_asked_for_a_password_even_where_it_is_worth_nothing() -> None:
 
 
 def test_ssh_is_asked_where_it_listens() -> None:
-    moves = NO_PASSWORD.moves(scene({MAIN: "Port 2222\n"}))
-    assert [move.port for move in moves if isinstance(move, Knock | WaysIn)] == [2222, 2222]
+    for trial in (NO_PASSWORD, ROOT, BY_SSH):
+        moves = trial.moves(scene({MAIN: "Port 2222\n"}))
+        assert {move.port for move in moves if isinstance(move, Knock | WaysIn | SignIn)} == {2222}
 
 
 # ── guessing ──

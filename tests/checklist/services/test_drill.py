@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -85,11 +86,26 @@ def test_more_ports_than_can_be_tried_are_not_passed_over() -> None:
     assert judged(STRANGE_4, scene({SOURCE: many}), doors()).state is State.UNKNOWN
 
 
+def test_a_number_that_is_no_port_is_not_tried() -> None:
+    assert ports(STRANGE_4.moves(scene({SOURCE: "tcp 0.0.0.0:99999 1 x\ntcp 0.0.0.0:8080 1 x\n"}))) == [25, 8080]
+
+
 def test_a_machine_without_ipv6_has_no_door_there() -> None:
     lost = Heard(door="unknown", lost="no route")
     only_4 = "tcp 0.0.0.0:25 1 master\ntcp [::1]:25 1 master\n"
     assert judged(STRANGE_6, scene({SOURCE: only_4}), lambda move: lost).state is State.PASS
     assert judged(STRANGE_6, scene({SOURCE: LISTENING}), lambda move: lost).state is State.UNKNOWN
+
+
+def test_what_lockdown_has_stopped_must_stay_shut_unless_it_was_declared_since() -> None:
+    where = replace(scene({SOURCE: LISTENING}), stopped=("tcp/143", "tcp/8080", "telnet", "this host"))
+    stopped = named(TRIALS, "has stopped, over IPv4")
+    assert ports(stopped.moves(where)) == [25, 23, 143, 8080]
+    assert judged(stopped, where, doors()).state is State.PASS
+    assert judged(stopped, where, doors(p8080="open")) == (State.FAIL, "Open to strangers: 8080.")
+    assert judged(stopped, replace(scene(), stopped=("tcp/8080",)), doors()).state is State.UNKNOWN
+    declared = drill(policy(ALL + '[services]\ndeclared = ["tcp/8080 wanted again"]\n'))
+    assert ports(named(declared, "has stopped, over IPv4").moves(where)) == [25, 23, 143]
 
 
 # ── passwords before TLS: the servers' own words ──

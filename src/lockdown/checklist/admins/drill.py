@@ -135,9 +135,9 @@ def _guessing(place: _Place) -> Trial:
         service, port = _service(place, scene)
         tries = (
             Knock(port),
-            SignIn(service, right=True, who=Who.OTHER),
-            SignIn(service, right=False, times=TRIES, enough_seconds=_HELD_UP_SECONDS),
-            SignIn(service, right=True, who=Who.OTHER),
+            SignIn(service, right=True, who=Who.OTHER, port=port),
+            SignIn(service, right=False, times=TRIES, enough_seconds=_HELD_UP_SECONDS, port=port),
+            SignIn(service, right=True, who=Who.OTHER, port=port),
         )
         return (*tries, WaysIn("lockdown-drill", port, Who.OTHER)) if service == "ssh" else tries
 

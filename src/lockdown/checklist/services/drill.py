@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from lockdown.checklist.services.audit import OLD, declared
-from lockdown.checklist.services.controls import CLEAR_MAILBOXES, DECLARED, NOTHING_OLD
+from lockdown.checklist.services.controls import CLEAR_MAILBOXES, COMES_BACK, DECLARED, NOTHING_OLD
 from lockdown.config import Settings
 from lockdown.facts.listeners import listeners
 from lockdown.model.finding import State
@@ -23,6 +23,7 @@ CLEAR = "passwords before TLS"
 _MAIL = 25
 _OLD_TCP = tuple(sorted(port for protocol, port in OLD if protocol == "tcp"))
 _MOST_DOORS = 100
+_TCP = re.compile(r"tcp/(\d{1,5})")
 _STANDING = ("open", "closed", "silent")
 _WHY_DOORS = "Strangers reach a program that nobody guards; one hole in it, and they are in."
 _WHY_CLEAR = "A mail program that is set up wrongly sends its password where everybody on the way reads it."
@@ -36,6 +37,7 @@ def drill(policy: Settings) -> Iterator[Trial]:
     for ipv6 in (False, True):
         yield _shut(NOTHING_OLD.id, "services of another time", lambda scene: _OLD_TCP, ipv6)
         yield _shut(DECLARED.id, "what listens and was not declared", lambda scene: _strange(scene, wanted), ipv6)
+        yield _shut(COMES_BACK.id, "what Lockdown has stopped", lambda scene: _still_unwanted(scene, wanted), ipv6)
     yield from (_clear(dialogue) for dialogue in _DIALOGUES)
 
 
@@ -47,7 +49,7 @@ def _shut(control: str, name: str, ports: Ports, ipv6: bool) -> Trial:
         """Port 25 first: it may be open, and shows that the way to the machine is."""
         found = ports(scene)
         others = () if isinstance(found, Unknown) else found
-        return tuple(Knock(port, ipv6) for port in (_MAIL, *others))
+        return tuple(Knock(port, ipv6) for port in (_MAIL, *others) if 0 < port < 1 << 16)
 
     def judge(told: Told) -> Judged:
         if isinstance(found := ports(told.scene), Unknown):
@@ -68,6 +70,15 @@ def _strange(scene: Scene, wanted: frozenset[int]) -> tuple[int, ...] | Unknown:
         return found
     ports = sorted({one.port for one in found if one.protocol == "tcp"} - wanted - {_MAIL})
     return tuple(ports) if len(ports) <= _MOST_DOORS else Unknown(f"{len(ports)} ports listen, more than a drill tries")
+
+
+def _still_unwanted(scene: Scene, wanted: frozenset[int]) -> tuple[int, ...] | Unknown:
+    """What was declared since may be open again."""
+    if scene.snapshot is None:
+        return Unknown("the drill is not held on the server itself")
+    old = {port for (protocol, port), name in OLD.items() if protocol == "tcp" and name in scene.stopped}
+    named = {int(found[1]) for target in scene.stopped if (found := _TCP.fullmatch(target))}
+    return tuple(sorted((old | named) - wanted - {_MAIL}))
 
 
 def _has_no_ipv6(scene: Scene) -> bool:
