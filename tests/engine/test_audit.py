@@ -187,7 +187,7 @@ def test_every_declared_control_gets_a_finding_even_then() -> None:
         for card in cards()
         if "audit" not in card.empty
         for control in card.controls
-        if not control.in_flight and not control.black_box
+        if not (control.in_flight or control.black_box or control.by_drill)
     }
     assert found == declared
 

@@ -199,9 +199,9 @@ def _client_rates(server: Postfix, service: Service, behind: Here | None) -> Fin
         fix = server.setting_command(RATES[1], "100", service) if state is State.WARN else ""
         return CLIENT_RATES.finding(state, text, *evidence, target=f"postfix {service.label}", next_command=fix)
 
-    if behind and server.service_on_port(behind.port) == service:
-        return says(State.NOT_APPLICABLE, "The gateway stands in front, and counts the clients.", *RATES)
     if not server.is_reachable(service):
+        if behind and server.service_on_port(behind.port) == service:
+            return says(State.NOT_APPLICABLE, "The gateway stands in front, and counts the clients.", *RATES)
         return says(State.PASS, "Strangers do not reach this service.", "inet_interfaces")
     if server.number("smtpd_client_connection_count_limit", service) == 0:
         return says(State.WARN, "One client may open connections without end.", "smtpd_client_connection_count_limit")
