@@ -109,6 +109,25 @@ result = taken_back(staging.Staged(tuple(edits), ()), *changes)""")  # fmt: skip
     assert _octets(machine, *files) == before
 
 
+def test_a_list_that_is_not_written_is_edited_from_what_counts_without_it(machine: Machine) -> None:
+    machine.run("sh", "-c", "mkdir -p /etc/bare; cp /etc/postfix/ma*.cf /etc/bare;"
+                " postconf -c /etc/bare -X smtpd_relay_restrictions")  # fmt: skip
+    result = _in(machine, """
+changes = [
+    EditPostfixList("smtpd_relay_restrictions", remove=("permit_sasl_authenticated",), config_directory="/etc/bare"),
+    SetPostfix("smtpd_helo_restrictions", "permit_mynetworks", config_directory="/etc/bare"),
+    EditPostfixList("smtpd_helo_restrictions", add="reject_invalid_helo_hostname", service="smtp/inet",
+                    config_directory="/etc/bare"),
+]
+staged = applied(*changes)
+result = staged.problems""")  # fmt: skip
+    assert result == []
+    relay = machine.run("postconf", "-c", "/etc/bare", "-h", "smtpd_relay_restrictions").stdout.replace(",", "")
+    assert relay.split() == ["permit_mynetworks", "defer_unauth_destination"]
+    helo = machine.run("postconf", "-c", "/etc/bare", "-P", "smtp/inet/smtpd_helo_restrictions").stdout
+    assert helo.partition("= ")[2].split() == ["permit_mynetworks", "reject_invalid_helo_hostname"]
+
+
 def test_a_word_that_postfix_does_not_know_is_a_problem_in_its_own_words(machine: Machine) -> None:
     result = _in(machine, "result = staging.stage([SetPostfix('smtpd_helo_requierd', 'yes')]).problems")
     assert "unused parameter: smtpd_helo_requierd" in result[0]
@@ -269,6 +288,38 @@ result.append(services.is_running("ssh"))""")  # fmt: skip
     assert machine.run("sh", "-c", links).stdout == before
 
 
+_SYSTEMCTL = """#!/bin/sh
+# What systemd would say of units that are files below /run/units; what it is asked is written down.
+echo "$*" >> /run/asked
+shift_to() { while [ "$1" != -- ]; do shift; done; echo "$2"; }
+unit=$(shift_to "$@" -- none)
+case $1 in
+    is-active) [ -e "/run/units/$unit" ] && echo active || { echo inactive; exit 3; } ;;
+    stop) rm -f "/run/units/$unit" ;;
+    start) touch "/run/units/$unit" ;;
+esac
+"""
+
+
+def test_with_systemd_the_socket_of_a_service_is_masked_with_it_and_comes_back_with_it(machine: Machine) -> None:
+    machine.run("sh", "-c", "mkdir -p /run/units /run/systemd/system; cp -p /usr/bin/systemctl /root/systemctl;"
+                " touch /run/units/ssh.socket /run/units/ssh.service")  # fmt: skip
+    machine.write("/usr/bin/systemctl", _SYSTEMCTL, 0o755)
+    result = _in(machine, """
+change = SetUnit("ssh.service", Unit.MASKED)
+staged = applied(change)
+links = [files.image_of(f"/etc/systemd/system/ssh.{kind}").link for kind in ("service", "socket")]
+running = json.loads(staged.deeds[0].before)["running"]
+result = [running, links, deeds.holds(change), taken_back(staged, change)]""")  # fmt: skip
+    running = machine.run("ls", "/run/units").stdout.split()
+    asked = machine.read("/run/asked")
+    machine.run("sh", "-c", "rm -r /run/systemd/system /run/units; cp -p /root/systemctl /usr/bin/systemctl")
+    assert result == [["ssh.service", "ssh.socket"], ["/dev/null", "/dev/null"], True, []]
+    assert running == ["ssh.service", "ssh.socket"]
+    assert asked.index("stop -- ssh.socket") < asked.index("stop -- ssh.service"), "the socket would start it again"
+    assert asked.count("daemon-reload") == 2
+
+
 def test_a_service_that_nobody_knows_is_refused(machine: Machine) -> None:
     said = _in(machine, "result = tried(staging.stage, [SetUnit('nobody.service', Unit.MASKED)])")
     assert "neither a unit nor an init script" in said
@@ -358,6 +409,43 @@ def test_a_package_that_others_need_is_not_removed(machine: Machine) -> None:
 def test_a_package_that_is_as_it_should_be_needs_nothing(machine: Machine) -> None:
     changes = "[SetPackage('dovecot-core', present=True), SetPackage('no-such-thing', present=False)]"
     assert _in(machine, f"result = staging.stage({changes}).nothing_to_do") == [0, 1]
+
+
+_REPOSITORY = """
+set -e; mkdir -p /srv/apt/one/DEBIAN /srv/apt/one/etc
+printf 'Package: lockdown-try\\nVersion: 1.2\\nArchitecture: all\\nMaintainer: a <a@example.org>\\n' > /srv/apt/control
+cp /srv/apt/control /srv/apt/one/DEBIAN/control
+printf 'Description: none\\n' >> /srv/apt/one/DEBIAN/control
+echo 'a = 1' > /srv/apt/one/etc/lockdown-try.conf; echo /etc/lockdown-try.conf > /srv/apt/one/DEBIAN/conffiles
+dpkg-deb -b /srv/apt/one /srv/apt/one.deb > /dev/null
+{ cat /srv/apt/control; echo "Filename: ./one.deb"; stat -c 'Size: %s' /srv/apt/one.deb
+  echo "SHA256: $(sha256sum /srv/apt/one.deb | cut -d' ' -f1)"; echo 'Description: none'; } > /srv/apt/Packages
+rm -rf /etc/apt/sources.list /etc/apt/sources.list.d; echo 'deb [trusted=yes] file:/srv/apt ./' > /etc/apt/sources.list
+apt-get -q -o APT::Sandbox::User=root update
+"""
+
+
+def test_a_package_comes_and_goes_and_its_settings_stay(machine: Machine) -> None:
+    machine.run("sh", "-c", _REPOSITORY)
+    result = _in(machine, """
+there, gone = SetPackage("lockdown-try", True), SetPackage("lockdown-try", False)
+staged = applied(there)
+result = [deeds.holds(there), taken_back(staged, there), deeds.holds(gone)]
+applied(there)
+packages = deeds.packages
+packages.must("apt-mark", "auto", "lockdown-try")
+staged = applied(gone)
+result += [deeds.holds(gone), files.image_of("/etc/lockdown-try.conf").octets == b"a = 1\\n"]
+result += [taken_back(staged, gone), deeds.holds(there), packages.state("lockdown-try")]""")  # fmt: skip
+    state = {"status": "installed", "version": "1.2", "automatic": True}
+    assert result == [True, [], True, True, True, [], True, state]
+
+
+def test_a_version_that_is_not_to_be_had_any_more_is_said(machine: Machine) -> None:
+    said = _in(machine, """
+held = {"status": "installed", "version": "0.1-gone", "automatic": False}
+result = deeds.undo(SetPackage("lockdown-none", False), json.dumps(held))""")  # fmt: skip
+    assert "lockdown-none 0.1-gone could not be installed again" in said
 
 
 def test_a_program_is_run_and_its_inverse_undoes_it(machine: Machine) -> None:

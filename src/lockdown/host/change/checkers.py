@@ -18,10 +18,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from lockdown.host.change.files import FileImage
-from lockdown.host.change.programs import Said, ask, is_installed
-from lockdown.host.change.services import privilege_folder
+from lockdown.host.change.programs import Said, ask
+from lockdown.host.change.services import EXIM, exim_says, exim_says_of, privilege_folder
 
-DOVECOT, SSH, EXIM = "/etc/dovecot", "/etc/ssh", "/etc/exim4"
+DOVECOT, SSH = "/etc/dovecot", "/etc/ssh"
 _NONSENSE = b"lockdown asks whether this is read\n"
 _INCLUDES = re.compile(rb"^([ \t]*!?include(?:_try)?[ \t]+.*)$", re.MULTILINE | re.IGNORECASE)
 
@@ -98,8 +98,10 @@ def _postfix_words(place: str, folder: str) -> list[str]:
 
 
 def effective(copy: str, name: str) -> str:
-    """A setting of main.cf as Postfix takes it, its default where it is not written; nothing in it is expanded."""
-    return ask("postconf", "-c", copy, "-h", name).out.strip()
+    """A setting of main.cf as Postfix takes it, its default where it is not written; only an expression is expanded."""
+    value = ask("postconf", "-c", copy, "-h", name).out.strip()
+    # A default that depends on the compatibility level is an expression, and no list that could be edited.
+    return ask("postconf", "-c", copy, "-h", "-x", name).out.strip() if "${" in value else value
 
 
 def effective_override(copy: str, service: str, name: str) -> str | None:
@@ -166,19 +168,14 @@ def _not_read(
 
 
 def exim_problems(images: Mapping[str, FileImage], into: Path) -> list[str]:
-    """What Exim says against its file, made by Debian's own generator where there is one."""
-    changed = [path for path, image in images.items() if image.octets is not None and "exim" in path]
-    single = next((path for path in changed if Path(path).name in ("exim.conf", "exim4.conf")), None)
-    if single:
+    """What Exim says against its files, as Debian would make one of them, or against the one that it reads."""
+    own = next((path for path in images if Path(path).name == "exim.conf"), "")
+    if own:
         into.mkdir(0o700, parents=True)
         file = into / "exim.conf"
-        file.write_bytes(images[single].octets or b"")
+        file.write_bytes(images[own].octets or b"")
+        words = exim_says_of(str(file)).replace(str(file), own)
     else:
-        copy, file = mirror(EXIM, images, into), into / "lockdown-generated"
-        if not is_installed("update-exim4.conf"):
-            return []
-        made = ask("update-exim4.conf", "-d", str(copy), "-o", str(file))
-        if made.code:
-            return [_in_place(made.words, copy, EXIM)]
-    said = ask("exim4" if is_installed("exim4") else "exim", "-C", str(file), "-bV")
-    return [said.words.replace(str(file), single or "the generated file")] if said.code else []
+        copy = mirror(EXIM, images, into)
+        words = _in_place(exim_says(str(copy)), copy, EXIM)
+    return [words] if words else []

@@ -40,8 +40,11 @@ class Said:
     def words(self) -> str:
         """Its complaint, on one line."""
         lines = [line.strip() for line in (self.err or self.out).splitlines() if line.strip()]
-        telling = [line for line in lines if _TELLING.search(line)]
-        return (telling or lines or [f"it ended with {self.code} and gave no reason"])[0][:300]
+        at = next((at for at, line in enumerate(lines) if _TELLING.search(line)), 0)
+        if not lines:
+            return f"it ended with {self.code} and gave no reason"
+        # Exim says where on one line, and what on the next.
+        return " ".join(lines[at : at + 2] if lines[at].endswith(":") else lines[at : at + 1])[:300]
 
 
 def is_installed(program: str) -> bool:

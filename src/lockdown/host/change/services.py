@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from lockdown.model.errors import OperatorError
 
 SYSTEMD = Path("/run/systemd/system")
 """There while systemd is process 1."""
+_LIVES_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ SERVICES = {
     "ssh": Service("sshd", ("/run/sshd.pid",), ("sshd", "-t")),
     "exim": Service("exim4", ("/run/exim4/exim.pid", "/run/exim.pid"), ("exim4", "-bV")),
 }  # fmt: skip
+EXIM, EXIM_GENERATOR = "/etc/exim4", "update-exim4.conf"
+"""Debian makes the file that Exim reads out of this folder."""
 RESTARTED_FOR = frozenset({"inet_interfaces", "inet_protocols", "queue_directory"})
 """postconf(5): a reload of Postfix does not take these in."""
 
@@ -56,8 +61,30 @@ def check(service: str) -> str:
     known = SERVICES[service]
     if not is_installed(known.check[0]):
         return f"{known.check[0]} is not installed"
+    if service == "exim":
+        return exim_says(EXIM)
     with privilege_folder() if service == "ssh" else nullcontext():
         said = ask(*known.check)
+    return said.words if said.code else ""
+
+
+def exim_says(folder: str) -> str:
+    """What Exim says against the file that Debian would make of this folder, or against a file of its own in it."""
+    own = f"{folder}/exim4.conf"
+    if Path(own).exists():
+        return exim_says_of(own)
+    if not is_installed(EXIM_GENERATOR):
+        said = ask("exim4", "-bV")
+        return said.words if said.code else ""
+    with tempfile.TemporaryDirectory(prefix="lockdown-stage-") as aside:
+        file = f"{aside}/the-generated-file"
+        made = ask(EXIM_GENERATOR, "-d", folder, "-o", file)
+        return made.words if made.code else exim_says_of(file).replace(f"{aside}/", "")
+
+
+def exim_says_of(file: str) -> str:
+    """What Exim says against a whole file."""
+    said = ask("exim4" if is_installed("exim4") else "exim", "-C", file, "-bV")
     return said.words if said.code else ""
 
 
@@ -74,13 +101,30 @@ def reload(service: str, restart: bool = False) -> None:
     """
     known = SERVICES[service]
     process = _main_process(service)
-    if not process:
+    generates = service == "exim" and is_installed(EXIM_GENERATOR)
+    if not process and not generates:
         return
     if words := check(service):
         raise OperatorError(
             "service-refuses", what=f"{service} was not told to read its files again", why=words,
             try_this=f"put that right: {' '.join(known.check)}",
         )  # fmt: skip
+    if generates:
+        # Every Exim reads the file that is made of the others, also one that delivers without a daemon.
+        must(EXIM_GENERATOR)
+    if not process:
+        return
+    _tell(known, process, restart)
+    # What a service only finds out by itself ends it a moment later.
+    time.sleep(_LIVES_SECONDS)
+    if not is_running(service):
+        raise OperatorError(
+            "service-ended", what=f"{service} ended when it read its files again", why="it does not run any more",
+            try_this=f"look at its log, then start it: systemctl start {service}",
+        )  # fmt: skip
+
+
+def _tell(known: Service, process: int, restart: bool) -> None:
     if restart and known.restart:
         for argv in (("systemctl", "restart", "--", known.unit),) if SYSTEMD.is_dir() else known.restart:
             must(*argv)
