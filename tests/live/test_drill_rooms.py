@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,23 +126,6 @@ def _write_well(machine: Machine) -> None:
     machine.run("sh", "-c", "cp /etc/ssl/private/mail.crt /etc/ssl/certs/mail.pem && openssl rehash /etc/ssl/certs")
 
 
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with Machine(tmp_path_factory.mktemp("drilled")) as machine:
-        _write_well(machine)
-        careless.start(machine, ssh=True)
-        yield machine
-
-
-def _again(machine: Machine) -> None:
-    """The services read their settings anew."""
-    machine.run("doveadm", "stop")
-    machine.run("dovecot")
-    machine.run("postfix", "reload")
-    machine.run("sh", "-c", "kill $(cat /run/sshd.pid); sleep 0.3; /usr/sbin/sshd")
-    eventually(lambda: careless._answers(machine, 143), "Dovecot answers again")
-
-
 def _listen(machine: Machine, address: str, port: int, family: str = "AF_INET") -> None:
     machine.start("python3", "-c", LISTENER.format(address, port, family))
     shown = f":{port:04X} "
@@ -149,10 +134,11 @@ def _listen(machine: Machine, address: str, port: int, family: str = "AF_INET") 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a drill has told, and its exit code."""
+    """What a drill has told, its exit code, and what it has left behind."""
 
     code: int
     trials: list[dict[str, Any]]
+    left: list[str]
 
     def states(self, control: str, name: str = "") -> set[str]:
         return {one["state"] for one in self.trials if one["control"] == control and name in one["name"]}
@@ -171,17 +157,66 @@ def drilled(machine: Machine, *items: str) -> Seen:
         "--user", "bert", "--user-password-file", "/root/password", "--wait", "2s",
     )  # fmt: skip
     assert done.stdout, done.stderr
-    return Seen(done.returncode, json.loads(done.stdout)["trials"])
-
-
-def test_where_all_is_well_every_trial_is_stood_and_the_mailbox_is_as_before(machine: Machine) -> None:
-    seen = drilled(machine, "services", "mailboxes", "admins")
-    print(seen)
-    assert seen.not_passed() == []
-    assert (seen.code, {one["control"] for one in seen.trials}) == (0, HELD_BY_WELL)
     left = [letter for letter in careless.mail_of(machine, "anna") if "drill.example" in letter]
-    assert left == []
-    assert machine.run("postqueue", "-p").stdout.strip() == "Mail queue is empty"
+    queue = machine.run("postqueue", "-p").stdout.strip()
+    return Seen(done.returncode, json.loads(done.stdout)["trials"], [*left, queue])
+
+
+def _well(machine: Machine) -> Seen:
+    careless.start(machine, ssh=True)
+    return drilled(machine, "services", "mailboxes", "admins")
+
+
+def _sabotaged(machine: Machine) -> Seen:
+    """Every line of `RED`, at once."""
+    machine.run("postconf", "-e", "smtpd_recipient_restrictions=reject_unauth_destination")
+    machine.run("rm", "/etc/dovecot/conf.d/91-warning.conf")
+    machine.write(CLEAR, "disable_plaintext_auth = no\nssl = yes\n")
+    machine.write(OPEN_TO_GUESSES, NEVER_SLOWER)
+    machine.write(SSHD, "PasswordAuthentication yes\nPermitRootLogin yes\n")
+    careless.start(machine, ssh=True)
+    machine.start("sh", "-c", LOCKS_THE_OWNER)
+    applies = machine.path("/var/lib/lockdown/applies")
+    write_apply(applies, "a", "services.only-what-is-declared", "tcp/9999", "committed", "confirmed")
+    _listen(machine, "0.0.0.0", 23)
+    _listen(machine, "0.0.0.0", 9999)
+    _listen(machine, "::", 9998, "AF_INET6")
+    return drilled(machine, "services", "mailboxes", "admins")
+
+
+def _endless(machine: Machine) -> Seen:
+    """Quota is counted, and has no limit."""
+    machine.write("/etc/dovecot/conf.d/90-quota.conf", QUOTA.replace("*:storage=3M", "*:storage=0"))
+    machine.run("postconf", "-e", "message_size_limit=400000")
+    careless.start(machine)
+    return drilled(machine, "mailboxes")
+
+
+_WORLDS = (_well, _sabotaged, _endless)
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Seen]]:
+    """Each world on a machine of its own, all at the same time: most of a drill is waiting."""
+    folders = [tmp_path_factory.mktemp(world.__name__) for world in _WORLDS]
+
+    def one(folder: Path, world: Callable[[Machine], Seen]) -> Seen:
+        with Machine(folder) as machine:
+            _write_well(machine)
+            return world(machine)
+
+    with ThreadPoolExecutor(len(_WORLDS)) as threads:
+        found = dict(zip((world.__name__[1:] for world in _WORLDS), threads.map(one, folders, _WORLDS), strict=True))
+    for name, told in found.items():
+        print(f"{name}\n{told}")
+    yield found
+
+
+def test_where_all_is_well_every_trial_is_stood_and_the_mailbox_is_as_before(seen: dict[str, Seen]) -> None:
+    well = seen["well"]
+    assert well.not_passed() == []
+    assert (well.code, {one["control"] for one in well.trials}) == (0, HELD_BY_WELL)
+    assert well.left == ["Mail queue is empty"]
 
 
 RED = [
@@ -198,44 +233,20 @@ RED = [
     ("admins.guessing-is-stopped", "sending", "who guesses when sending mail locks out the owner"),
     ("admins.guessing-is-stopped", "ssh", "nor does sshd"),
 ]
-"""Control, words of the trial's name, and how it is broken below."""
-
-
-@pytest.fixture(scope="module")
-def sabotaged(machine: Machine) -> Iterator[Seen]:
-    machine.run("postconf", "-e", "smtpd_recipient_restrictions=reject_unauth_destination")
-    machine.run("rm", "/etc/dovecot/conf.d/91-warning.conf")
-    machine.write(CLEAR, "disable_plaintext_auth = no\nssl = yes\n")
-    machine.write(OPEN_TO_GUESSES, NEVER_SLOWER)
-    machine.write(SSHD, "PasswordAuthentication yes\nPermitRootLogin yes\n")
-    _again(machine)
-    machine.start("sh", "-c", LOCKS_THE_OWNER)
-    applies = machine.path("/var/lib/lockdown/applies")
-    write_apply(applies, "a", "services.only-what-is-declared", "tcp/9999", "committed", "confirmed")
-    _listen(machine, "0.0.0.0", 23)
-    _listen(machine, "0.0.0.0", 9999)
-    _listen(machine, "::", 9998, "AF_INET6")
-    seen = drilled(machine, "services", "mailboxes", "admins")
-    print(seen)
-    yield seen
+"""Control, words of the trial's name, and how it is broken above."""
 
 
 @pytest.mark.parametrize(("control", "name", "how"), RED, ids=[how for *_, how in RED])
-def test_a_broken_control_goes_red(sabotaged: Seen, control: str, name: str, how: str) -> None:
-    assert sabotaged.states(control, name) == {"fail"}, sabotaged
-    assert sabotaged.code == 1
+def test_a_broken_control_goes_red(seen: dict[str, Seen], control: str, name: str, how: str) -> None:
+    assert seen["sabotaged"].states(control, name) == {"fail"}, seen["sabotaged"]
+    assert seen["sabotaged"].code == 1
 
 
-def test_the_owner_is_named_as_the_one_who_is_locked_out(sabotaged: Seen) -> None:
-    (told,) = [one["says"] for one in sabotaged.trials if one["name"] == "for sending mail"]
+def test_the_owner_is_named_as_the_one_who_is_locked_out(seen: dict[str, Seen]) -> None:
+    (told,) = [one["says"] for one in seen["sabotaged"].trials if one["name"] == "for sending mail"]
     assert "locked out the owner" in told
 
 
-def test_without_any_quota_a_bomb_goes_red_and_a_full_mailbox_cannot_be_told(machine: Machine, sabotaged: Seen) -> None:
-    machine.write("/etc/dovecot/conf.d/90-quota.conf", QUOTA.replace("*:storage=3M", "*:storage=0"))
-    machine.run("postconf", "-e", "message_size_limit=400000")
-    _again(machine)
-    seen = drilled(machine, "mailboxes")
-    print(seen)
-    assert seen.states("mailboxes.quota-is-finite") == {"fail"}
-    assert seen.states("mailboxes.full-is-refused-at-rcpt") == {"unknown"}
+def test_without_any_limit_a_bomb_goes_red_and_a_full_mailbox_cannot_be_told(seen: dict[str, Seen]) -> None:
+    assert seen["endless"].states("mailboxes.quota-is-finite") == {"fail"}
+    assert seen["endless"].states("mailboxes.full-is-refused-at-rcpt") == {"unknown"}
