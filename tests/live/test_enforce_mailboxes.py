@@ -63,6 +63,7 @@ before = Snapshot("mail", first.taken_at, "", {**first.readings, **then})
 found = {f"{one.control} {one.target}": one.state.value for one in judged(before, policy)}
 proposals = [one for one in enforced(before, policy) if isinstance(one, Proposal)]
 told = {"found": found, "proposed": [[one.control, *one.also] for one in proposals]}
+told["sizes"] = before.reading("mailboxes/sizes")
 if sys.argv[2] == "do" and proposals:
     staged = stage([one.change for one in proposals])
     told |= {"problems": list(staged.problems), "services": list(staged.services)}
@@ -94,6 +95,17 @@ print(code, words.decode())
 """
 
 
+_SIZES = """
+import os, pwd, sys
+from lockdown.facts import quotas
+from lockdown.host.dovecot import sources
+from lockdown.host.local import read_here
+other = pwd.getpwnam(sys.argv[1])
+os.setgroups([])
+os.setgid(other.pw_gid)
+os.setuid(other.pw_uid)
+print(read_here({quotas.SOURCE: sources()[quotas.SOURCE]})[quotas.SOURCE])
+"""
 _SIGN_IN = """
 import imaplib, socket, ssl, sys
 port, word = int(sys.argv[1]), sys.argv[2]
@@ -208,6 +220,19 @@ def test_a_full_mailbox_is_refused_at_rcpt_and_its_owner_was_told_before(
     assert send(machine, f"{name}+list@{domain}").startswith("552 5.2.2")
 
 
+def test_what_lies_in_each_mailbox_is_measured_and_what_may_not_be_seen_is_not_passed_over(
+    machine: Machine, done: dict[str, Any]
+) -> None:
+    told = deed(machine, "mailboxes", "look")
+    sizes = {parts[2]: parts[:2] for parts in (line.split(" ", 2) for line in told["sizes"].splitlines())}
+    for to in (ANNA, BOB):
+        held, new = map(int, sizes[HOMES[to].removesuffix("/Maildir") if to == BOB else HOMES[to]])
+        assert 1900 < new <= held < 2600
+    assert told["found"]["mailboxes.sum-fits-the-disk disks"] == "pass"
+    asked = machine.run(sys.executable, "-c", _SIZES, "nobody").stdout
+    assert "denied /home/anna" in asked
+
+
 def test_others_still_receive_and_nothing_waits_in_the_queue(machine: Machine, done: dict[str, Any]) -> None:
     assert send(machine, BERT).startswith("250")
     eventually(lambda: letters(machine, HOMES[BERT]), "the letter to bert arrives")
@@ -228,15 +253,30 @@ def test_undone_every_file_is_as_before_and_mail_is_taken_as_before(machine: Mac
     assert send(machine, ANNA, 1000).startswith("250")
 
 
-def test_passwords_in_the_open_are_no_longer_taken(machine: Machine, done: dict[str, Any]) -> None:
+def starttls(machine: Machine) -> str:
+    ask = ("openssl", "s_client", "-starttls", "smtp", "-brief", "-connect", "127.0.0.1:25")
+    return machine.run(*ask, check=False, stdin="QUIT\r\n", seconds=20).stderr
+
+
+def test_tls_is_offered_with_what_lies_here_and_passwords_in_the_open_are_no_longer_taken(
+    machine: Machine, done: dict[str, Any]
+) -> None:
+    main = machine.read("/etc/postfix/main.cf")
+    machine.write("/etc/postfix/main.cf", "".join(one for one in main.splitlines(True) if "smtpd_tls_" not in one))
+    machine.run("postfix", "reload")
+    machine.run("cp", "/etc/ssl/private/mail.crt", "/etc/ssl/certs/ssl-cert-snakeoil.pem")
+    machine.run("cp", "/etc/ssl/private/mail.key", "/etc/ssl/private/ssl-cert-snakeoil.key")
     before = etc(machine)
     assert "OK" in sign_in(machine, 143)
+    assert "CONNECTION ESTABLISHED" not in starttls(machine)
     told = deed(machine, "dmz", "do")
     assert told["found"]["dmz.mailbox-passwords-need-tls dovecot"] == "fail" and told["problems"] == []
+    assert told["found"]["dmz.starttls-is-offered postfix smtp/inet"] == "fail"
     after = deed(machine, "dmz", "look")
-    assert after["found"]["dmz.mailbox-passwords-need-tls dovecot"] == "pass"
-    assert after["found"]["dmz.outgoing-tls postfix"] == "pass"
+    for name in ("mailbox-passwords-need-tls dovecot", "outgoing-tls postfix", "starttls-is-offered postfix smtp/inet"):
+        assert after["found"][f"dmz.{name}"] == "pass"
     assert after["proposed"] == []
+    assert "CONNECTION ESTABLISHED" in starttls(machine)
     assert "PRIVACYREQUIRED" in sign_in(machine, 143)
     assert "OK" in sign_in(machine, 993), "over TLS its owner gets in"
     assert send(machine, BERT, 1000).startswith("250")

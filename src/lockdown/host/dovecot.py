@@ -34,6 +34,7 @@ measure() {
         }'
 }
 walk() {
+    [ -r "$1" ] && [ -x "$1" ] || { echo "denied $1"; return; }
     for place in "$1"/*; do
         [ -L "$place" ] && continue
         [ -d "$place" ] || continue
@@ -49,8 +50,12 @@ walk() {
         [ -f "$file" ] && [ ! -L "$file" ] && echo "$(( $(stat -c %s "$file") / 1024 )) - $file"
     done
     for place in /var/mail /var/vmail /srv/mail; do [ -d "$place" ] && [ ! -L "$place" ] && walk "$place" 3; done
-    for place in /home/*/Maildir /home/*/mdbox /home/*/sdbox; do [ -d "$place" ] && measure "$place"; done
-    for place in /home/*/mail; do [ -d "$place" ] && measure "$place" one; done
+    for home in /home/*; do
+        [ -d "$home" ] && [ ! -L "$home" ] || continue
+        [ -x "$home" ] || { echo "denied $home"; continue; }
+        for place in "$home/Maildir" "$home/mdbox" "$home/sdbox"; do [ -d "$place" ] && measure "$place"; done
+        [ ! -d "$home/mail" ] || measure "$home/mail" one
+    done
 } | head -n $(( most + 1 ))
 """
 # Only what is judged keeps its value. Passwords stand under names that nobody can list: args, default_fields, headers.
