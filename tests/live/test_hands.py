@@ -421,13 +421,28 @@ dpkg-deb -b /srv/apt/one /srv/apt/one.deb > /dev/null
 { cat /srv/apt/control; echo "Filename: ./one.deb"; stat -c 'Size: %s' /srv/apt/one.deb
   echo "SHA256: $(sha256sum /srv/apt/one.deb | cut -d' ' -f1)"; echo 'Description: none'; } > /srv/apt/Packages
 rm -rf /etc/apt/sources.list /etc/apt/sources.list.d; echo 'deb [trusted=yes] file:/srv/apt ./' > /etc/apt/sources.list
+{ echo; sed 's/-try/-rival/' /srv/apt/control; echo 'Conflicts: dovecot-imapd'; echo 'Description: none'
+  sed -n '/^Filename/,/^SHA256/p' /srv/apt/Packages; } >> /srv/apt/Packages
 apt-get -q -o APT::Sandbox::User=root update
 """
 
 
-def test_a_package_comes_and_goes_and_its_settings_stay(machine: Machine) -> None:
+@pytest.fixture(scope="module")
+def repository(machine: Machine) -> Machine:
+    """The machine, which can get two packages of ours and no others."""
     machine.run("sh", "-c", _REPOSITORY)
-    result = _in(machine, """
+    return machine
+
+
+def test_a_package_that_drives_others_out_or_is_not_to_be_had_is_not_planned(repository: Machine) -> None:
+    code = "result = [tried(staging.stage, [SetPackage(f'lockdown-{name}', True)]) for name in ('rival', 'none')]"
+    said = _in(repository, code)
+    assert "dovecot-imapd would be removed with it" in said[0]
+    assert "Unable to locate package lockdown-none" in said[1]
+
+
+def test_a_package_comes_and_goes_and_its_settings_stay(repository: Machine) -> None:
+    result = _in(repository, """
 there, gone = SetPackage("lockdown-try", True), SetPackage("lockdown-try", False)
 staged = applied(there)
 result = [deeds.holds(there), taken_back(staged, there), deeds.holds(gone)]

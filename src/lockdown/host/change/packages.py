@@ -1,6 +1,6 @@
 """A Debian package installed or removed; its settings stay, and no other package goes with it.
 
-Fails as: `OperatorError` with apt's own words, or for a removal that would take others along.
+Fails as: `OperatorError` with apt's own words, or where other packages would be removed with it.
 """
 
 from __future__ import annotations
@@ -26,12 +26,14 @@ def refuse(change: SetPackage) -> None:
         raise _refused(change, "that is no name of a package", "this is a mistake of ours: please report it")
     if not is_installed("apt-get"):
         raise _refused(change, "there is no apt-get here", "use the package manager of this system by hand")
-    if not change.present and is_present(change.name):
-        others = [name for name in _would("remove", change.name)["Remv"] if name != change.name]
-        if others:
-            raise _refused(
-                change, f"{', '.join(others)} would be removed with it", f"apt-get -s remove {change.name}; decide"
-            )
+    if change.present == is_present(change.name):
+        return
+    verb = "install" if change.present else "remove"
+    others = [name for name in _would(verb, change.name)["Remv"] if name != change.name]
+    if others:
+        raise _refused(
+            change, f"{', '.join(others)} would be removed with it", f"apt-get -s {verb} {change.name}; decide"
+        )
 
 
 def is_present(name: str) -> bool:
