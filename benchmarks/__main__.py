@@ -17,7 +17,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import accuracy, audit, big_message, idle, large, latency, machine, report, scan, throughput
+from benchmarks import accuracy, audit, big_message, idle, large, latency, log, machine, report, scan, throughput
 from benchmarks.figures import BrokenRun, Figure, NotMeasured, Unmeasurable
 from benchmarks.session import Measured, Setup
 
@@ -33,10 +33,11 @@ MEASUREMENTS: Measurements = {
     "accuracy": accuracy.measure,
     "scan": scan.measure,
     "audit": audit.measure,
+    "log": log.measure,
 }
 _BUSY = 0.5
 """Load for each processor, before we begin, above which nothing that is measured means much."""
-_LEFT_OUT_WHEN_QUICK = ("identity",)
+_LEFT_OUT_WHEN_QUICK = ("identity", "log")
 _QUICK = {
     "rounds": 2, "leg_seconds": 0.3, "idle_connections": 3000, "latency_messages": 400, "large_sizes": (10_000_000,),
 }  # fmt: skip

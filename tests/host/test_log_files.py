@@ -135,7 +135,7 @@ def test_a_log_that_is_not_there_is_said_and_read_when_it_comes(log: Log) -> Non
 
 def test_another_file_with_the_same_inode_is_not_read_from_the_middle(log: Log) -> None:
     log.write(lines(*range(40)))
-    position = Position(log.path.stat().st_ino, 200, "of another file", 200)
+    position = Position(log.path.stat().st_ino, 200, b"of another file")
     piece = LogFollower(log.path, position).read()
     assert piece.octets == lines(*range(40)).encode()
 

@@ -9,17 +9,14 @@ Fails as: OperatorError for a file that cannot be opened. What could not be read
 from __future__ import annotations
 
 import gzip
-import hashlib
-import multiprocessing
 import os
+import pickle
 import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from io import FileIO
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -98,24 +95,29 @@ def _pieces(path: Path, count: int) -> list[tuple[int, int]]:
 
 def _side_by_side(path: Path, pieces: list[tuple[int, int]]) -> Iterator[Picture]:
     """The first here, the others each in a process of its own, in the order of the file."""
-    context = multiprocessing.get_context("fork")
-    others: list[tuple[BaseProcess, Connection]] = []
-    for begin, end in pieces[1:]:
-        ours, theirs = context.Pipe(duplex=False)
-        process: BaseProcess = context.Process(target=_send_piece, args=(theirs, path, begin, end), daemon=True)
-        process.start()
-        theirs.close()
-        others.append((process, ours))
+    others = [_started(path, begin, end) for begin, end in pieces[1:]]
     yield _piece(path, *pieces[0])
-    for process, connection in others:
-        yield connection.recv()
-        connection.close()
-        process.join()
+    for pid, pipe in others:
+        with os.fdopen(pipe, "rb") as said:
+            octets = said.read()
+        os.waitpid(pid, 0)
+        if not octets:
+            raise OSError(0, "a process of ours ended before it had read its part")
+        yield pickle.loads(octets)
 
 
-def _send_piece(to: Connection, path: Path, begin: int, end: int) -> None:
-    to.send(_piece(path, begin, end))
-    to.close()
+def _started(path: Path, begin: int, end: int) -> tuple[int, int]:
+    """A child that reads this part and says its picture into a pipe. No thread is here (see `_affordable`)."""
+    ours, theirs = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(theirs)
+        return pid, ours
+    try:
+        with os.fdopen(theirs, "wb") as to:
+            pickle.dump(_piece(path, begin, end), to, pickle.HIGHEST_PROTOCOL)
+    finally:
+        os._exit(0)
 
 
 def _piece(path: Path, begin: int, end: int) -> Picture:
@@ -147,9 +149,8 @@ class Position:
 
     inode: int = 0
     offset: int = 0
-    head: str = ""
-    """Digest of its first octets."""
-    head_octets: int = 0
+    head: bytes = b""
+    """Its first octets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,10 +207,10 @@ class LogFollower:
         before, octets = self.position, b""
         file = _unbuffered(self.path)
         inode = os.fstat(file.fileno()).st_ino
-        if not before.head_octets:
+        if not before.head:
             self._open = _Open(file, inode, before.offset if before.inode == inode else 0)
             return b""
-        if _digest(file, before.head_octets) == before.head and os.fstat(file.fileno()).st_size >= before.offset:
+        if _begins_with(file, before.head) and os.fstat(file.fileno()).st_size >= before.offset:
             self._open = _Open(file, inode, before.offset)
             return b""
         self._open, self.position = _Open(file, inode, 0), Position(inode)
@@ -241,7 +242,7 @@ class LogFollower:
         size = os.fstat(now.file.fileno()).st_size
         before = b""
         was = self.position
-        if size < now.offset or (was.head_octets and _digest(now.file, was.head_octets) != was.head):
+        if size < now.offset or not _begins_with(now.file, was.head):
             before = self._rest_of_copy(missed)
             now.offset = 0
         now.file.seek(now.offset)
@@ -258,8 +259,8 @@ class LogFollower:
         return octets[:end]
 
     def _remember(self, now: _Open) -> None:
-        octets = min(_HEAD, now.offset)
-        self.position = Position(now.inode, now.offset, _digest(now.file, octets) if octets else "", octets)
+        now.file.seek(0)
+        self.position = Position(now.inode, now.offset, now.file.read(min(_HEAD, now.offset)))
 
     def _rest_of_copy(self, missed: list[str]) -> bytes:
         """The log was copied and emptied: the copy has what we had not yet read."""
@@ -296,17 +297,16 @@ def _unbuffered(path: Path) -> FileIO:
     return FileIO(path, "rb")
 
 
-def _digest(file: BinaryIO | FileIO, octets: int) -> str:
-    """Of how the file begins."""
+def _begins_with(file: BinaryIO | FileIO, head: bytes) -> bool:
     file.seek(0)
-    return hashlib.sha256(file.read(octets)).hexdigest()
+    return file.read(len(head)) == head
 
 
 def _is(path: Path, before: Position) -> bool:
     """It begins as the one that we have read, and goes at least as far."""
     try:
         with opened(path) as file:
-            return _digest(file, before.head_octets) == before.head and _reaches(file, before.offset)
+            return _begins_with(file, before.head) and _reaches(file, before.offset)
     except (OSError, EOFError, zlib.error):
         return False
 

@@ -34,7 +34,7 @@ rb"cipher \S{1,80} [^:]{1,200}")),
 _RECEIVED = re.compile(rb"client=(" + _CLIENT + rb"(?:, sasl_method=[A-Z0-9-]{1,40}, sasl_username=[^\s,]{1,255})?)")
 _QUEUED = re.compile(rb"from=<([^<>]{0,400})>, size=(\d{1,15}), nrcpt=\d{1,9} \(queue \w{1,20}\)")
 _SENT = re.compile(
-    rb'to=<[^<>"@]{0,255}@?([^<>"@]{0,255})>, (?:orig_to=<[^<>"]{0,400}>, )?relay=[^,]{0,400}, delay='
+    rb'to=<[^<>"@]{0,255}@([^<>"@]{0,255})>, (?:orig_to=<[^<>"]{0,400}>, )?relay=[^,]{0,400}, delay='
     + _NUMBER
     + rb", delays=("
     + b"/".join([_NUMBER] * 4)
@@ -47,7 +47,7 @@ _HOST = re.compile(rb"[\w.:-]{1,255}")
 _TAG = re.compile(rb"[A-Za-z][\w.+-]*(?:/[\w.+-]+){0,3}/([\w.+-]+)\[\d+\]:")
 _DOVECOT = re.compile(rb"dovecot(?:\[\d+\])?:")
 _QUEUE_ID = re.compile(rb"[0-9A-Za-z]{5,24}:")
-_MOST_KNOWN = 20_000
+_MOST_KNOWN = 4_000
 
 
 _OTHER, _SMTPD, _QMGR, _CLEANUP, _DELIVERER, _DOVECOTS, _REST = range(7)

@@ -386,11 +386,14 @@ def plain_reason(says: str) -> str:
 
 
 def joined(pictures: Iterable[Picture]) -> Picture:
-    """One picture of pieces of one log, in their order."""
-    whole = Picture()
+    """One picture of pieces of one log, in their order; it is made of the first of them."""
+    whole: Picture | None = None
     for piece in pictures:
-        _append(whole, piece)
-    return whole
+        if whole is None:
+            whole = piece
+        else:
+            _append(whole, piece)
+    return whole or Picture()
 
 
 def _append(whole: Picture, piece: Picture) -> None:

@@ -63,6 +63,13 @@ _DOVECOT_SERVICES = frozenset(
         "pop3", "lda", "master", "managesieve", "submission", "indexer-worker", "anvil", "config", "stats", "doveadm",
     )
 )  # fmt: skip
+_DOVECOT_FILE = re.compile(
+    (
+        r"(?P<service>[a-z0-9-]{2,24})\([^()]{1,255}\)(?:<\d+>(?:<[^<>\s]{0,80}>)?)?: (?:Info|Error|"
+        r"Warning|Fatal|Panic|Debug): "
+    ),
+    re.ASCII,
+)
 _OWN_FILE = re.compile(r"\d{4}-\d\d-\d\d ")
 
 
@@ -85,6 +92,9 @@ def parts(line: str) -> Line | None:
             )
             if named:
                 return named
+    own = _DOVECOT_FILE.match(line, at)
+    if stamp and own and own["service"] in _DOVECOT_SERVICES:
+        return Line(stamp, "", "dovecot", "dovecot", "", "", line[at:])
     return _exim_file(stamp, line[at:])
 
 

@@ -1,0 +1,115 @@
+"""A log of a million lines to the full picture, against pflogsumm and fail2ban-regex over the same lines.
+
+Each is a whole command, from its start to its last word. pflogsumm is asked for its usual report, fail2ban-regex for
+its filter of Postfix, over a part of the lines, since it needs half a minute for all: compared are lines a second.
+
+Fails as: Unmeasurable when ours does not read every line; a peer that is not installed is named as not measured.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+
+from benchmarks.figures import Figure, NotMeasured, Sign, Target, Unmeasurable, pairwise_ratio
+from benchmarks.log_lines import write
+from benchmarks.session import Measured, Setup
+
+LINES = 1_000_000
+SECONDS = 1.5
+MEBIBYTES = 64.0
+OVER_PFLOGSUMM, OVER_FAIL2BAN = 2.0, 8.0
+_PART = 50_000
+_LIMIT = 600
+_FILTER = Path("/etc/fail2ban/filter.d/postfix.conf")
+_OURS = """
+import json, resource, sys
+from pathlib import Path
+from lockdown.host.log_files import picture_of
+picture = picture_of(Path(sys.argv[1]), int(sys.argv[2]))
+kib = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+print(json.dumps({"lines": picture.lines, "unread": picture.unread.total(), "senders": len(picture.senders.pairs),
+                  "octets": picture.senders.all.octets, "mebibytes": sum(kib) / 1024}))
+"""
+Timed = Callable[[], float]
+
+
+def measure(setup: Setup) -> Measured:
+    """Time, memory, and how much faster than each peer, in alternating runs."""
+    place = setup.place("log")
+    whole, part = place / "mail.log", place / "part.log"
+    write(whole, LINES)
+    # The form that fail2ban's own detector of dates knows best.
+    write(part, _PART, style="rfc3164")
+    cores = len(os.sched_getaffinity(0))
+    rounds = max(2, setup.rounds)
+    ours, alone, pflogsumm, fail2ban = [], [], [], []
+    peak = 0.0
+    peers: dict[str, Timed | None] = {"pflogsumm": _pflogsumm(whole), "fail2ban-regex": _fail2ban(part)}
+    for _ in range(rounds):
+        seconds, mebibytes = _ours(whole, cores)
+        ours.append(seconds)
+        peak = max(peak, mebibytes)
+        alone.append(_ours(whole, 1)[0])
+        pflogsumm += [run() for run in (peers["pflogsumm"],) if run]
+        fail2ban += [run() * LINES / _PART for run in (peers["fail2ban-regex"],) if run]
+    how = f"median of {rounds} whole commands, {LINES:,} lines, {whole.stat().st_size // 1_000_000} MB"
+    yield Figure("log", "full picture", median(ours), "s", f"{how}, {cores} processes", Target(Sign.AT_MOST, SECONDS))
+    yield Figure("log", "full picture, one process", median(alone), "s", how)
+    yield Figure("log", "memory", peak, "MiB", "peaks of all processes added up", Target(Sign.AT_MOST, MEBIBYTES))
+    yield from _over("pflogsumm", pflogsumm, ours, how, OVER_PFLOGSUMM)
+    yield from _over("fail2ban-regex", fail2ban, ours, f"{how}; from {_PART:,} of them", OVER_FAIL2BAN)
+
+
+def _over(
+    peer: str, theirs: list[float], ours: list[float], how: str, at_least: float
+) -> Iterator[Figure | NotMeasured]:
+    if not theirs:
+        yield NotMeasured("log", peer, f"{peer} is not installed (script/setup --bench)")
+        return
+    yield Figure("log", peer, median(theirs), "s", how)
+    ratio = pairwise_ratio(theirs, ours)
+    yield Figure("log", f"faster than {peer}", ratio, "times", "median of the ratios", Target(Sign.AT_LEAST, at_least))
+
+
+def _ours(log: Path, processes: int) -> tuple[float, float]:
+    begun = time.perf_counter()
+    said = _run([sys.executable, "-P", "-c", _OURS, str(log), str(processes)])
+    seconds = time.perf_counter() - begun
+    picture = json.loads(said)
+    if picture["lines"] < LINES or picture["unread"]:
+        raise Unmeasurable(f"of {LINES} lines {picture['lines']} were read, {picture['unread']} were not understood")
+    return seconds, picture["mebibytes"]
+
+
+def _pflogsumm(log: Path) -> Timed | None:
+    program = shutil.which("pflogsumm", path="/usr/sbin:/usr/bin:/usr/local/bin")
+    return (lambda: _seconds([program, str(log)])) if program else None
+
+
+def _fail2ban(log: Path) -> Timed | None:
+    program = shutil.which("fail2ban-regex", path="/usr/sbin:/usr/bin:/usr/local/bin")
+    return (lambda: _seconds([program, str(log), str(_FILTER)])) if program and _FILTER.exists() else None
+
+
+def _seconds(argv: list[str]) -> float:
+    begun = time.perf_counter()
+    _run(argv)
+    return time.perf_counter() - begun
+
+
+def _run(argv: list[str]) -> str:
+    try:
+        ended = subprocess.run(argv, capture_output=True, text=True, timeout=_LIMIT, check=False)
+    except subprocess.TimeoutExpired:
+        raise Unmeasurable(f"{argv[0]} did not end in {_LIMIT} s") from None
+    if ended.returncode:
+        raise Unmeasurable(f"{argv[0]} ended with {ended.returncode}: {ended.stderr[-200:]}")
+    return ended.stdout
