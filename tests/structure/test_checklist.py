@@ -12,10 +12,15 @@ from types import ModuleType
 import pytest
 
 from lockdown.checklist import CHECKLIST, Room
+from lockdown.config import read_settings
 from lockdown.engine.audit import cards
 from lockdown.model.card import VERBS, Card
 
 ROOMS = Path(importlib.import_module("lockdown.checklist").__file__ or "").parent
+GUARDED = read_settings(
+    [("lockdown.toml", '[gateway]\nlisten = ["0.0.0.0:2525"]\nupstream = "smtp://127.0.0.1:10025"\n')]
+).settings
+"""A server with a gateway in front: a drill tries both ways in."""
 GATES = {"antivirus", "antispam", "relaying", "attachments", "monitoring"}
 SOURCE_TEXT = (
     "antivirus", "antispam", "dmz", "attachments", "mailboxes", "services", "admins",
@@ -107,3 +112,11 @@ def test_every_control_that_a_gate_names_stands_on_its_card() -> None:
         named = set(re.findall(rf'"({room.name}\.[a-z-]+)"', source))
         assert named <= known, room.name
         assert named or f"from lockdown.checklist.{room.name}.controls import" in source, room.name
+
+
+@pytest.mark.parametrize("room", CHECKLIST, ids=lambda room: room.CARD.id)
+def test_every_control_that_a_drill_proves_stands_on_its_card(room: Room) -> None:
+    module = module_of(room, "drill")
+    named = {one.control for one in module.drill(GUARDED)} if module else set()
+    assert named <= {control.id for control in room.CARD.controls}
+    assert bool(named) == ("drill" not in room.CARD.empty)

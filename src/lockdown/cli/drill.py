@@ -214,13 +214,19 @@ def _keep(report: Report, items: Collection[str], settings: Settings) -> Path | 
     """For the console and the metrics, and signed; a drill of another machine's gateway has no state here."""
     from lockdown.engine.drill_report import write_results
     from lockdown.engine.evidence import of_this_machine, write_evidence
+    from lockdown.model.errors import OperatorError
     from lockdown.state.layout import StateDirectory
 
     directory = StateDirectory(Path(settings.state.directory))
     if not directory.path.is_dir():
         return None
-    write_results(report, items, directory)
-    return write_evidence({**of_this_machine(settings), **_fields(report, whole=True)}, directory)
+    try:
+        write_results(report, items, directory)
+        return write_evidence({**of_this_machine(settings), **_fields(report, whole=True)}, directory)
+    except (OSError, OperatorError) as problem:
+        # What was found out in minutes is shown all the same.
+        click.echo(f"the result could not be kept in {directory.path}: {problem}", err=True)
+        return None
 
 
 def _shown_evidence(file: Path | None, settings: Settings, as_json: bool) -> int:

@@ -22,13 +22,14 @@ def clear_queue(replies: Iterable[str], is_ours: Callable[[str], bool]) -> int:
     listed = run(["postqueue", "-j"], _SECONDS)
     if not isinstance(listed, str):
         return 0
-    doomed = list(_waiting(listed, told, is_ours))
+    doomed = list(waiting(listed, told, is_ours))
     for start in range(0, len(doomed), 100):
         run(["postsuper", *(word for id in doomed[start : start + 100] for word in ("-d", id))], _SECONDS)
     return len(doomed)
 
 
-def _waiting(listed: str, told: set[str], is_ours: Callable[[str], bool]) -> Iterator[str]:
+def waiting(listed: str, told: set[str], is_ours: Callable[[str], bool]) -> Iterator[str]:
+    """The ids of those letters of a listed queue that are the drill's."""
     for line in listed.splitlines():
         try:
             entry = json.loads(line)

@@ -140,8 +140,9 @@ class Namespace:
         """From where these moves are made."""
         if who is Who.HERE:
             return "127.0.0.1"
-        high, low = divmod(self._trial, 250)
-        return f"198.{18 if who is Who.STRANGER else 19}.{high + 1}.{low + 2}"
+        # One after the other in networks of their own: limits count a /24 as one client.
+        host, network = divmod(self._trial, 250)
+        return f"198.{18 if who is Who.STRANGER else 19}.{network + 1}.{host + 2}"
 
     def connect(self, who: Who, port: int, seconds: float, ipv6: bool = False) -> socket.socket:
         """An open connection to the server; `OSError` as ever."""

@@ -44,6 +44,8 @@ _PLAIN_RECIPIENT = next(form for form in RECIPIENTS if form.id == PLAIN)
 _STRANGER = _SENDERS["F02"]
 _ROUTES = re.compile(r"[%!]|^<@|\"")
 
+_SENDER_REFUSED = re.compile(r"Sender address rejected|^5\.1\.[78]\b")
+
 _RELAYS = "Mail for others goes out through this server: spammers find that within hours."
 _ROUTED = "A route in the address gets mail for others past the rule that should stop it."
 
@@ -136,6 +138,9 @@ def _relay(door: Door, way: _Way, told: Told) -> Judged:
     mail = told.heard[-5 if way.own_first else -4]
     if letter.relayed:
         return Judged(State.FAIL, "It was sent on: the letter came out at the stranger's own address.")
+    if way.recipient != _PLAIN_RECIPIENT and (mail.code >= 500 or _SENDER_REFUSED.search(recipient.text)):
+        refusal = mail if mail.code >= 500 else recipient
+        return Judged(State.UNKNOWN, f"It refuses the sender, so the recipient was not tried: {_words(refusal)}.")
     for verb, heard in (("the connection", told.heard[0]), ("MAIL", mail), ("RCPT", recipient), ("DATA", data)):
         if heard.code >= 500:
             return Judged(State.PASS, f"Refused at {verb}: {_words(heard)}.")
