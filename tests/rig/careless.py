@@ -57,7 +57,6 @@ alias_maps = hash:/etc/aliases
 alias_database = hash:/etc/aliases
 maillog_file = /var/log/mail.log
 smtpd_client_connection_rate_limit = 0
-default_transport = error:5.1.2 nothing leaves this machine
 """
 
 _DOVECOT = """\
