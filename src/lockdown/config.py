@@ -438,6 +438,9 @@ class Apply(Section, frozen=True):
         ),
     ] = ""
     mailbox_password: Annotated[str, why("A file with the password of an IMAP mailbox.")] = ""
+    delivery: Annotated[timedelta, why("So long that letter may take; then nobody can tell whether mail flows.")] = (
+        timedelta(seconds=30)
+    )
 
 
 class Settings(Section, frozen=True):

@@ -13,8 +13,14 @@ UNITS = sorted((Path(__file__).parents[2] / "packaging" / "systemd").glob("*.ser
 BY_NAME = {unit.stem: unit.read_text() for unit in UNITS}
 
 
-def test_there_is_one_for_each_process() -> None:
-    assert sorted(BY_NAME) == ["lockdown-agent", "lockdown-console", "lockdown-gateway"]
+RECOVERS = "lockdown-recover"
+"""Not a process of ours that stays: it puts back whatever was changed on the machine, once, at boot."""
+STAYS = sorted(set(BY_NAME) - {RECOVERS})
+
+
+def test_there_is_one_for_each_process_and_one_that_recovers() -> None:
+    assert STAYS == ["lockdown-agent", "lockdown-console", "lockdown-gateway"]
+    assert RECOVERS in BY_NAME
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
@@ -32,14 +38,14 @@ def test_systemd_finds_nothing_wrong(unit: Path, tmp_path: Path) -> None:
     assert ran.returncode == 0
 
 
-@pytest.mark.parametrize("name", sorted(BY_NAME))
+@pytest.mark.parametrize("name", STAYS)
 def test_none_may_gain_privileges_or_write_elsewhere(name: str) -> None:
     for line in ("NoNewPrivileges=yes", "ProtectSystem=strict", "PrivateTmp=yes", "MemoryDenyWriteExecute=yes"):
         assert line in BY_NAME[name].splitlines()
 
 
 def test_only_the_agent_is_root_and_only_the_gateway_may_use_low_ports() -> None:
-    assert [name for name, text in BY_NAME.items() if "User=root" in text] == ["lockdown-agent"]
+    assert [name for name in STAYS if "User=root" in BY_NAME[name]] == ["lockdown-agent"]
     assert [name for name, text in BY_NAME.items() if "AmbientCapabilities=" in text] == ["lockdown-gateway"]
     assert "AmbientCapabilities=CAP_NET_BIND_SERVICE\n" in BY_NAME["lockdown-gateway"]
 
@@ -47,3 +53,10 @@ def test_only_the_agent_is_root_and_only_the_gateway_may_use_low_ports() -> None
 def test_the_gateway_may_finish_what_it_has_begun() -> None:
     assert "TimeoutStopSec=11min" in BY_NAME["lockdown-gateway"]
     assert "KillMode=mixed" in BY_NAME["lockdown-gateway"]
+
+
+def test_what_was_cut_off_ends_at_boot_before_the_agent_answers_and_only_where_something_was_ever_changed() -> None:
+    unit = BY_NAME[RECOVERS]
+    assert "rollback --interrupted" in unit
+    assert "Type=oneshot" in unit and "Before=lockdown-agent.service" in unit
+    assert "ConditionPathExists=/var/lib/lockdown/applies" in unit

@@ -33,6 +33,7 @@ directory = "/var/lib/lockdown"
 [apply]
 canary = "owner@example.org"
 probation = "{probation}"
+delivery = "{delivery}"
 """
 
 
@@ -51,9 +52,10 @@ def make_changeable(machine: Machine) -> None:
     settle(machine)
 
 
-def settle(machine: Machine, profile: str = "starter", probation: str = "10m") -> None:
+def settle(machine: Machine, profile: str = "starter", probation: str = "10m", delivery: str = "30s") -> None:
     """The settings of Lockdown there."""
-    machine.write("/etc/lockdown/lockdown.toml", SETTINGS.format(profile=profile, probation=probation))
+    text = SETTINGS.format(profile=profile, probation=probation, delivery=delivery)
+    machine.write("/etc/lockdown/lockdown.toml", text)
 
 
 def _listens(machine: Machine, port: int) -> bool:

@@ -114,7 +114,12 @@ def apply_plan(approval: Approval, means: Means) -> Outcome:
         plan = plan_now(means, approval.items, approval.without)
         if plan.id != approval.plan:
             raise _stale(approval.plan, shown, plan)
-        return _Apply(plan, approval, means).run()
+        return carry_out(plan, approval, means)
+
+
+def carry_out(plan: Plan, approval: Approval, means: Means) -> Outcome:
+    """Do a plan that was made just now; the caller holds the lock."""
+    return _Apply(plan, approval, means).run()
 
 
 def _nothing_unfinished(means: Means) -> None:
@@ -221,16 +226,14 @@ class _Apply:
             self._journal.append("deed-done", number=number)
 
     def _check_and_reload(self) -> None:
-        for service in self._plan.staged.services:
-            self._at(f"check {service}")
-            if said := services.check(service):
-                raise _NotVerified(f"{service} itself refuses what is configured now: {said}")
-        self._journal.append("checked", services=list(self._plan.staged.services))
+        """A running service is told to read its files again, once its own checker has heard them (`reload` asks it)."""
         for service in self._plan.staged.services:
             self._at(f"reload {service}")
             if services.is_running(service):
                 services.reload(service, service in self._plan.staged.restarts)
-        self._journal.append("reloaded")
+            elif said := services.check(service):
+                raise _NotVerified(f"{service} itself refuses what is configured now: {said}")
+        self._journal.append("reloaded", services=list(self._plan.staged.services))
 
     # ── is it so? ──
 

@@ -46,7 +46,6 @@ class Stopped:
 Flow: TypeAlias = Flows | Stopped | Unknown
 
 _DEADLINES = Deadlines(connect=10.0, command=60.0, piece=30.0, final=60.0)
-_WAIT_SECONDS = 30.0
 _LOG_BYTES = 4 * 1024 * 1024
 _LOGS = ("/var/log/mail.log", "/var/log/maillog", "/var/log/exim4/mainlog", "/var/log/exim/mainlog")
 _JOURNALCTL = Path("/usr/bin/journalctl")
@@ -57,8 +56,9 @@ _MOST_HOPS = 5
 """Through so many queues of this machine a letter is followed: a filter hands it back under another id."""
 
 
-def mail_flows(settings: Settings, wait_seconds: float = _WAIT_SECONDS) -> Flow:
+def mail_flows(settings: Settings) -> Flow:
     """Send one letter, see what becomes of it, remove it where it can be removed."""
+    wait_seconds = settings.apply.delivery.total_seconds()
     canary = _canary(settings)
     if isinstance(canary, Unknown):
         return canary

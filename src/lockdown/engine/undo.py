@@ -158,10 +158,10 @@ def _settle(record: Record, at: At) -> Iterator[str]:
     for service in record.services:
         at(f"undo reload {service}")
         try:
-            if said := services.check(service):
-                yield f"{service} is not reloaded, it says: {said}"
-            elif services.is_running(service):
+            if services.is_running(service):
                 services.reload(service, service in record.restarts)
+            elif said := services.check(service):
+                yield f"{service} does not run, and says of its files: {said}"
         except (OSError, OperatorError) as error:
             yield f"{service} could not be reloaded: {_in_short(error)}"
 
