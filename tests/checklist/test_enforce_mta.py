@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
@@ -18,16 +18,17 @@ from lockdown.checklist.attachments.audit import audit as audit_attachments
 from lockdown.checklist.attachments.enforce import enforce as enforce_attachments
 from lockdown.checklist.relaying.audit import audit as audit_relaying
 from lockdown.checklist.relaying.enforce import enforce as enforce_relaying
-from lockdown.config import Settings
+from lockdown.config import Settings, read_settings
 from lockdown.engine.plan import places_of
 from lockdown.engine.snapshots import settings_of, snapshot_from_folder, snapshot_of
-from lockdown.model.change import Left, Proposal
+from lockdown.model.change import Left, Proposal, SetPostfix
 from lockdown.model.finding import Finding
 from lockdown.model.snapshot import Snapshot
 from lockdown.model.unknown import Unknown
 from tests.checklist.mended import bad, make, mended, places, with_files, worse
 from tests.live.faults_postfix import FAULTS, Fault
 from tests.live.test_faults_postfix import GUARDED, LOADED
+from tests.recordings.literal import host
 from tests.recordings.make import MASTER_CF
 from tests.recordings.test_configs import labels
 from tests.recordings.test_configs import paths as files_of
@@ -147,3 +148,85 @@ def test_a_planted_fault_is_mended_or_told_why_not(fault: Fault, tmp_path: Path)
     one = judged(after([]), LOADED.settings, after)
     check(one)
     assert fault.control in {each.control for each in one.said}
+
+
+BEHIND = '[gateway]\nlisten = ["192.0.2.7:2525"]\nupstream = "smtp://127.0.0.1:25"\n[site]\ndomains = ["example.com"]\n'
+
+
+def changes_of(main: str, settings: str = "") -> dict[tuple[str, str], str | None]:
+    """What is set to what, by service and name, on a machine of a few lines."""
+    policy = read_settings([("lockdown.toml", settings)]).settings
+    proposals = (one.change for one in said(host(main, settings=settings), policy) if isinstance(one, Proposal))
+    return {(one.service, one.name): one.value for one in proposals if isinstance(one, SetPostfix)}
+
+
+def test_the_gateway_is_never_counted_as_one_client() -> None:
+    rates = "smtpd_client_message_rate_limit = 0\nsmtpd_client_event_limit_exceptions = 192.0.2.99\n"
+    made = changes_of(rates, BEHIND)
+    assert made["smtp/inet", "smtpd_client_message_rate_limit"] == "100"
+    assert made["smtp/inet", "smtpd_client_event_limit_exceptions"] == "127.0.0.0/8,[::1]/128,127.0.0.1"
+
+
+def test_a_gateway_that_is_trusted_is_told_apart_from_the_clients_it_brings() -> None:
+    made = changes_of("mynetworks = 127.0.0.0/8, 198.51.0.0/17, 192.0.2.20/32\n", BEHIND)
+    assert made["smtp/inet", "mynetworks"] == "192.0.2.20/32"
+    assert made["smtp/inet", "smtpd_authorized_xclient_hosts"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("networks", "kept"),
+    [
+        ("0.0.0.0/0", "127.0.0.0/8 [::1]/128"),
+        ("127.0.0.0/8, 128.0.0.0/1, 192.0.2.20/32", "[::1]/128 127.0.0.0/8 192.0.2.20/32"),
+        ("[::]/0 192.168.1.0/24", "127.0.0.0/8 [::1]/128 192.168.1.0/24"),
+        ("10.0.0.0/8", None),
+        ("0.0.0.0/0 10.0.0.0/8", "127.0.0.0/8 [::1]/128 10.0.0.0/8"),
+    ],
+)
+def test_only_what_cannot_be_anybodys_own_is_taken_from_mynetworks(networks: str, kept: str | None) -> None:
+    assert changes_of(f"mynetworks = {networks}\n").get(("", "mynetworks")) == kept
+
+
+@pytest.mark.parametrize(
+    ("written", "closed"),
+    [
+        ("", "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination"),
+        ("permit", "permit_sasl_authenticated, reject_unauth_destination, permit"),
+        (
+            "check_client_access static:OK, permit_mynetworks, reject_unauth_destination",
+            "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination, check_client_access static:OK",
+        ),
+        (
+            "reject_non_fqdn_recipient, permit_mynetworks, permit_naked_ip_address, reject",
+            "reject_non_fqdn_recipient, permit_mynetworks, permit_sasl_authenticated, "
+            + "reject_unauth_destination, permit_naked_ip_address, reject",
+        ),
+        ("permit_mx_backup, reject_unauth_destination", None),
+    ],
+)
+def test_the_relay_rule_comes_before_the_first_word_that_lets_strangers_in(written: str, closed: str | None) -> None:
+    main = f"smtpd_relay_restrictions = {written}\nsmtpd_recipient_restrictions = permit_naked_ip_address, reject\n"
+    assert changes_of(main).get(("", "smtpd_relay_restrictions")) == closed
+
+
+def test_users_are_never_locked_out_for_want_of_a_certificate() -> None:
+    main = "smtpd_sasl_auth_enable = yes\nsmtpd_tls_cert_file = /etc/ssl/gone.pem\nsmtpd_tls_auth_only = no\n"
+    answers = said(host(main), Settings())
+    assert [type(one) for one in answers if one.control == "relaying.passwords-need-tls"] == [Left]
+
+
+def test_a_map_of_senders_binds_only_who_has_logged_in_where_strangers_bring_mail_too() -> None:
+    main = "smtpd_sasl_auth_enable = yes\nsmtpd_sender_login_maps = texthash:/etc/postfix/logins\n"
+    made = changes_of(main + "smtpd_sender_restrictions = warn_if_reject reject_sender_login_mismatch, permit\n")
+    assert made["smtp/inet", "smtpd_sender_restrictions"] == "reject_authenticated_sender_login_mismatch,permit"
+
+
+def test_a_size_is_no_larger_than_what_the_scanner_here_reads() -> None:
+    main = "message_size_limit = 0\nmailbox_size_limit = 0\n"
+    assert changes_of(main)["", "message_size_limit"] == str(50 * 1024**2)
+    conf = "StreamMaxLength 30M\nMaxFileSize 40M\nMaxScanSize 100M\n"
+    with_clamd = replace(host(main), readings={**host(main).readings, "clamav/clamd.conf": conf})
+    sizes = {one.change.value for one in said(with_clamd, Settings())
+             if isinstance(one, Proposal) and isinstance(one.change, SetPostfix)
+             and one.change.name == "message_size_limit"}  # fmt: skip
+    assert sizes == {str(30 * 1024**2)}

@@ -90,6 +90,8 @@ PLANTED_BY_LITERALS = (
     "relaying.bounces-get-in",
 )
 """Their faults stand in tests/checklist."""
+NOT_ON_THEM = ("attachments.web-upload",)
+"""What no recorded machine has, a webmail; all its states stand in tests/checklist."""
 RECORDED = ("antivirus", "attachments", "relaying")
 """Items whose faults are recorded hosts; those of the others are planted one by one (tests/live/faults_*.py)."""
 
@@ -104,7 +106,7 @@ def test_every_audited_control_is_recorded_passing_failing_and_unreadable() -> N
         for card in cards()
         if card.id in RECORDED
         for control in card.controls
-        if not (control.in_flight or control.black_box)
+        if not (control.in_flight or control.black_box or control.id in NOT_ON_THEM)
     ):
         if "audit" in next(card.empty for card in cards() if control in card.controls):
             continue

@@ -30,6 +30,7 @@ from lockdown.host import (
     postfix,
     queue,
     scanners,
+    web,
 )
 from lockdown.host.asked import Asked, Native, Script, Sources
 from lockdown.host.local import PLACES, read_here
@@ -47,6 +48,7 @@ FIRST: tuple[Callable[[], Sources], ...] = (
     dovecot.sources,
     firewall.sources,
     owners.sources,
+    web.sources,
 )
 """What is asked at once, subject by subject."""
 NEXT: tuple[Callable[[Snapshot], Sources], ...] = (

@@ -11,7 +11,8 @@ from lockdown.checklist.attachments.audit_gateway import GATEWAY_CONTROLS, audit
 from lockdown.checklist.attachments.audit_others import audit_others
 from lockdown.checklist.attachments.audit_postfix import audit_postfix
 from lockdown.checklist.attachments.audit_probe import audit_probe
-from lockdown.checklist.attachments.controls import CONTROLS
+from lockdown.checklist.attachments.audit_web import audit_web
+from lockdown.checklist.attachments.controls import CONTROLS, WEB_UPLOAD
 from lockdown.config import Settings
 from lockdown.facts.exim import Exim
 from lockdown.facts.gateway import gateway
@@ -22,7 +23,7 @@ from lockdown.model.finding import Evidence, Finding, State
 from lockdown.model.snapshot import Snapshot
 from lockdown.model.unknown import Unknown
 
-POSTFIX_CONTROLS = tuple(control for control in CONTROLS if control not in GATEWAY_CONTROLS)
+POSTFIX_CONTROLS = tuple(control for control in CONTROLS if control not in (*GATEWAY_CONTROLS, WEB_UPLOAD))
 
 
 def audit(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
@@ -43,6 +44,7 @@ def audit(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
             yield from audit_others(server, policy, POSTFIX_CONTROLS)
         case Postfix() as server:
             yield from audit_postfix(snapshot, server, own, policy)
+    yield from audit_web(snapshot, policy)
     yield from audit_probe(snapshot, policy)
 
 

@@ -38,12 +38,18 @@ def chain(snapshot: Snapshot, server: Postfix, own: Gateway | None) -> Iterator[
     for service in server.smtp_services():
         if isinstance(limit := server.number("message_size_limit", service), int):
             yield Link(service.label, limit)
-    if isinstance(scanner := clamd(snapshot), Words):
-        for one in [] if not isinstance(found := limits(scanner, ""), tuple) else found:
-            yield Link(f"clamd's {one.name}", int(one.value or 0))
+    yield from scanner(snapshot)
     for name in mailbox_limits(server):
         if isinstance(limit := server.number(name), int):
             yield Link(name, limit)
+
+
+def scanner(snapshot: Snapshot) -> Iterator[Link]:
+    """How far the clamd of this machine reads one message; nothing where that cannot be told."""
+    conf = clamd(snapshot)
+    known = limits(conf, "") if isinstance(conf, Words) else ()
+    for one in known if isinstance(known, tuple) else ():
+        yield Link(f"clamd's {one.name}", int(one.value or 0))
 
 
 def _in_words(size: int) -> str:

@@ -97,6 +97,16 @@ SLOW_CLIENTS = Control(
     evidence="smtpd_timeout and smtpd_hard_error_limit of each SMTP service",
     references=("https://www.postfix.org/STRESS_README.html", "RFC 5321 4.5.3.2"),
 )
+WEB_UPLOAD = Control(
+    id="attachments.web-upload",
+    title="The webmail takes the files that the mail server takes",
+    severity=Severity.LOW,
+    why="A file is uploaded for minutes, then lost or refused, and nobody can say which limit holds.",
+    fix="set upload_max_filesize and post_max_size in PHP's conf.d, and client_max_body_size in nginx's",
+    evidence="upload_max_filesize, post_max_size, client_max_body_size, and message_size_limit",
+    side_effects="PHP reads it when it is reloaded",
+    references=("https://www.php.net/manual/en/ini.core.php#ini.post-max-size",),
+)
 GATEWAY_MESSAGE_LIMIT = Control(
     id="attachments.gateway-message-limit",
     title="The gateway limits the size of a message",
@@ -134,6 +144,7 @@ CONTROLS = (
     RATES_COUNTED,
     STRUCTURE_LIMITS,
     SLOW_CLIENTS,
+    WEB_UPLOAD,
     GATEWAY_MESSAGE_LIMIT,
     GATEWAY_STRUCTURE,
     GATEWAY_REPETITION,

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from lockdown.checklist.attachments.audit import audit
 from lockdown.checklist.attachments.audit_gateway import GATEWAY_CONTROLS
 from lockdown.checklist.attachments.audit_probe import SEEN_SIZE
-from lockdown.checklist.attachments.controls import LIMITS_AGREE
+from lockdown.checklist.attachments.controls import LIMITS_AGREE, WEB_UPLOAD
 from lockdown.checklist.attachments.enforce_exim import enforce_exim
 from lockdown.checklist.attachments.enforce_postfix import Mend, enforce_postfix
+from lockdown.checklist.attachments.enforce_web import enforce_web
 from lockdown.config import Settings
 from lockdown.facts.exim import Exim
 from lockdown.facts.gateway import Gateway, gateway
@@ -37,7 +38,9 @@ def enforce(snapshot: Snapshot, policy: Settings) -> Iterator[Proposal | Left]:
     for found in audit(snapshot, policy):
         if found.state not in _BAD:
             continue
-        if found.control in _BY_HAND:
+        if found.control == WEB_UPLOAD.id:
+            yield from enforce_web(found, snapshot, policy)
+        elif found.control in _BY_HAND:
             yield Left(found.control, _BY_HAND[found.control], found.next_command, found.target)
         elif isinstance(server, Postfix) and (found.target != "gateway" or found.control == LIMITS_AGREE.id):
             known = own if isinstance(own, Gateway) else None

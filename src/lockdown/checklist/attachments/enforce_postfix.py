@@ -15,7 +15,7 @@ from lockdown.checklist.attachments.audit_postfix import (
     is_bounded_time,
     mailbox_limits,
 )
-from lockdown.checklist.attachments.chain import chain_in_words
+from lockdown.checklist.attachments.chain import chain_in_words, scanner
 from lockdown.checklist.attachments.controls import (
     CLIENT_RATES,
     HEADER_LIMIT,
@@ -31,7 +31,7 @@ from lockdown.checklist.attachments.controls import (
 from lockdown.checklist.attachments.sizes import DEMANDED, in_words, judged
 from lockdown.config import Settings
 from lockdown.facts.gateway import Gateway
-from lockdown.facts.networks import LOOPBACK, NetworkEntry
+from lockdown.facts.networks import LOOPBACK, NetworkEntry, is_listed
 from lockdown.facts.postfix import Postfix, Service
 from lockdown.facts.postfix_change import set_back, set_for_service, set_where_written
 from lockdown.facts.upstream import Here
@@ -45,6 +45,7 @@ USUAL_SIZE = ByteSize.parse("25 MiB")
 MAILBOX_FILE = ByteSize.parse("1 GiB")
 """A mailbox file that ends: without a limit, one mailbox fills the disk."""
 
+THIS_MACHINE = ("127.0.0.0/8", "[::1]/128")
 RATES_BY_PROFILE: Mapping[str, Mapping[str, int]] = {
     "starter": dict(zip((*RATES, "smtpd_client_new_tls_session_rate_limit", "smtpd_client_auth_rate_limit"),
                         (120, 200, 1000, 120, 60), strict=True)),
@@ -115,7 +116,9 @@ def _wanted(mend: Mend, service: Service | None) -> int:
         return max(int(USUAL_SIZE), min(mend.at_the_gate, int(most)))
     if isinstance(limit, int) and judged(limit, profile)[0] is State.PASS:
         return min(max(limit, mend.at_the_gate), int(most))
-    return int(most)
+    # Nothing large got through unread so far: a scanner that reads less than the profile allows keeps its say.
+    read = [link.size for link in scanner(mend.snapshot) if link.size >= max(least, mend.at_the_gate)]
+    return min((int(most), *read))
 
 
 def _size(mend: Mend, service: Service | None) -> Answer:
@@ -194,14 +197,26 @@ def _client_rates(mend: Mend) -> Answer:
         yield mend.propose(change, Risk.LOW, "a client with more than 50 connections at once is put off")
     if any(server.number(name, service) != 0 for name in RATES):
         return
+    if free := _without_the_gateway(mend, service):
+        yield mend.propose(free, Risk.NONE, "none known", "The gateway in front brings the mail of everybody.")
     effects = (
         "a relay of yours that sends more is put off (450) and comes again: "
         "list its address in smtpd_client_event_limit_exceptions"
     )
     for name, rate in RATES_BY_PROFILE[profile].items():
         if server.number(name, service) == 0:
-            why = f"The profile {profile} lets one address do {rate} in a minute ({name})."
+            why = f"{name} is 0, without end; the profile {profile} lets one address do {rate} in a minute."
             yield mend.propose(_rate(mend, service, name, rate), Risk.LOW, effects, why)
+
+
+def _without_the_gateway(mend: Mend, service: Service) -> SetPostfix | None:
+    """The gateway's one address is everybody's: it is never counted as one client. None where it is not counted now."""
+    behind, name = mend.behind, "smtpd_client_event_limit_exceptions"
+    leads_to = mend.server.service_on_port(behind.port) if behind else None
+    if behind is None or leads_to != service or is_listed(behind.address, mend.server.networks(name, service)) is True:
+        return None
+    free = " ".join(dict.fromkeys((*THIS_MACHINE, str(behind.address))))
+    return set_for_service(mend.server, name, free, service)
 
 
 def _rate(mend: Mend, service: Service, name: str, rate: int) -> SetPostfix:
@@ -217,7 +232,8 @@ def _exceptions(mend: Mend) -> Answer:
     if unread := next((entry for entry in entries if entry.network is None), None):
         yield mend.left(f"{unread.text} is excepted too, and could not be read: who must stay excepted is not known.")
         return
-    kept = " ".join(("127.0.0.0/8 [::1]/128", *_single_hosts(entries)))
+    in_front = [str(mend.behind.address)] if mend.behind and not mend.behind.address.is_loopback else []
+    kept = " ".join((*THIS_MACHINE, *_single_hosts(entries), *in_front))
     effects = "machines inside are counted like strangers; one that sends newsletters must be listed by its own address"
     yield mend.propose(set_where_written(mend.server, name, kept), Risk.LOW, effects)
 
