@@ -218,6 +218,14 @@ def test_an_unused_administrator_stays_who(readings: dict[str, Reading], text: s
     assert [one.control for one in left({**TWO_ADMINS, **readings}, text) if why in one.why] == ["admins.none-unused"]
 
 
+def test_a_key_that_sshd_does_not_take_is_nobodys_way_in() -> None:
+    without_password = {accounts.SHADOW: shadow_kinds(SHADOW.replace(f"ada:{YESCRYPT}", "ada:!") + BOB)}
+    free = {sudoers.MAIN: SUDOERS + "ada ALL=(ALL) NOPASSWD: ALL\n"}
+    by_key = {**TWO_ADMINS, **without_password, **free}
+    assert changes(by_key) == [SetAccount("bob", locked=True, expired=True)]
+    assert changes({**by_key, sshd.MAIN: f"{SSHD}PubkeyAuthentication no\n"}) == []
+
+
 def test_the_last_administrator_is_never_locked() -> None:
     alone = {accounts.LAST: LAST.replace("Jan 12 08:00:00 +0000 2026", "Jan 12 08:00:00 +0000 2025")}
     assert changes({**alone, accounts.IN_USE: "0\n"}) == []
@@ -249,7 +257,7 @@ def test_who_is_one_too_many_is_named_by_last_use_and_chosen_by_a_person() -> No
 
 def test_an_empty_password_is_locked_but_an_administrators_is_his_to_set() -> None:
     of_all = shadow_kinds(SHADOW.replace(YESCRYPT, "") + "guest::19900:0:99999:7:::\n")
-    found = {accounts.SHADOW: of_all}
+    found = {accounts.SHADOW: of_all, accounts.IN_USE: "0\n"}
     assert changes(found) == [SetAccount("guest", locked=True)]
     assert [one.try_this for one in left(found) if one.control == "admins.no-empty-password"] == ["passwd ada"]
 
@@ -346,6 +354,8 @@ def test_root_and_passwords_are_shut_out_of_ssh_on_probation_when_an_administrat
         {f"{accounts.KEYS}{KEYS_FILE}": keys_shown(f'from="192.0.2.1" {ED25519}')},
         # Root comes in with a password; Ada has a key, and no password that sudo would take.
         {accounts.SHADOW: shadow_kinds(SHADOW.replace(YESCRYPT, "!").replace("root:*", f"root:{YESCRYPT}"))},
+        # Nobody comes in at all: then it is a person who knows how he administers.
+        {accounts.SHADOW: shadow_kinds(SHADOW.replace(YESCRYPT, "!")), accounts.KEYS: "not installed: no key\n"},
         {accounts.SHADOW: Unknown("Permission denied")},
         {accounts.KEYS: Unknown("Permission denied")},
         *(

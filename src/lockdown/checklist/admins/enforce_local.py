@@ -27,10 +27,10 @@ def narrow_queue(now: Standing, finding: Finding) -> Iterator[Proposal | Left]:
         return
     watchers = [name for name in _WATCHERS if now.found.named(name)]
     names = ", ".join(dict.fromkeys((*_ALWAYS, *sorted(now.admins), *watchers)))
-    for name in QUEUE_RIGHTS:
-        if is_open(found, name):
-            yield Proposal(
-                finding.control, SetPostfix(name, names, config_directory=found.config_directory),
-                f"{finding.says} {name} = {found.value(name)}.", Risk.LOW,
-                f"only {names} may use {'mailq' if 'mailq' in name else 'postqueue -f'}", finding.target,
-            )  # fmt: skip
+    wide = [name for name in QUEUE_RIGHTS if is_open(found, name)]
+    for name in wide:
+        yield Proposal(
+            finding.control, SetPostfix(name, names, config_directory=found.config_directory),
+            f"{finding.says} {' and '.join(wide)} = {found.value(wide[0])}.", Risk.LOW,
+            f"nobody but {names} may use mailq and postqueue -f any more", finding.target,
+        )  # fmt: skip
