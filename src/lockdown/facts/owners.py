@@ -43,6 +43,9 @@ class Owner:
     def names(self) -> frozenset[str]:
         """Every name that it goes by, without the ending of a unit or the instance of a template."""
         bare = re.sub(r"(?:@[^.]*)?\.\w+\Z", "", self.unit)
+        if self.unit.endswith(".socket"):
+            # systemd holds the port open for it: the program that listens is not the one that is meant.
+            return frozenset({bare})
         return frozenset({self.program.rpartition("/")[2], bare, self.package.partition(":")[0], self.script} - {""})
 
 

@@ -69,6 +69,13 @@ def test_a_machine_without_systemd_has_its_init_script_masked() -> None:
     assert changes({**TELNET, owners.SOURCE: line}) == [SetUnit("openbsd-inetd.service", Unit.MASKED)]
 
 
+def test_a_socket_that_systemd_holds_open_is_masked_but_not_that_of_ssh() -> None:
+    line = "tcp [::]:23 /usr/lib/systemd/systemd telnet.socket systemd -\n"
+    assert changes({**TELNET, owners.SOURCE: line}) == [SetUnit("telnet.socket", Unit.MASKED)]
+    for kept in (line.replace("telnet.socket", "ssh.socket"), line.replace("telnet.socket", "-")):
+        assert changes({**TELNET, owners.SOURCE: kept}) == []
+
+
 def test_a_server_of_several_ports_is_stopped_once() -> None:
     both = {
         listeners.SOURCE: LISTENING + "tcp 0.0.0.0:23 7 inetd\ntcp 0.0.0.0:79 7 inetd\ntcp 0.0.0.0:79 7 inetd\n",
