@@ -32,10 +32,12 @@ _HEAD = re.compile(
 )
 # Everything behind the name is the server's own, so the last such place is the true one.
 _SESSION = re.compile(
-    (
-        rf"(?P<what>[^<>]*?)(?:: |, )?user=<(?P<user>.*)>(?:, method=(?P<method>[\w-]{{0,30}}))?, "
-        rf"rip=(?P<address>{_ADDRESS})(?:, lip=[^,\s]*)?(?:, .*)?"
-    ),
+    r"(?P<what>[^<>]*?)(?:: |, )?(?:user=<(?P<user>.*)>, )?(?:method=(?P<method>[\w-]{0,30}), )?"
+    rf"rip=(?P<address>{_ADDRESS})(?:, .*)?",
+    re.DOTALL | re.ASCII,
+)
+_PAM = re.compile(
+    rf"pam_unix\(dovecot:auth\): authentication failure;.* rhost=(?P<address>{_ADDRESS})(?:\s+user=\S+)?\s*",
     re.DOTALL | re.ASCII,
 )
 _ATTEMPTS = re.compile(r"\(auth failed, (?P<count>\d{1,6}) attempts?")
@@ -46,6 +48,11 @@ _ASKED = re.compile(
 _PLACES = re.compile(rf",{_ADDRESS}(?:,<[^<>()]*>)?\): ", re.ASCII)
 _CONNECTION = re.compile(r"conn unix:\S+ \(pid=\d+,uid=\d+\): auth-worker<\d+>: ", re.ASCII)
 _PASSWORD = re.compile(r" ?\((?:SHA1 of )?given password.*|, given password.*", re.DOTALL)
+_WRONG = re.compile(
+    r"unknown user|(?:password|credentials|passwords? hash) mismatch|pam_authenticate\(\) failed|"
+    r"invalid (?:password|credentials)|user not found|login failed|account|user is disabled",
+    re.IGNORECASE,
+)
 _LOGINS = frozenset(("imap-login", "pop3-login", "managesieve-login", "submission-login", "login"))
 _AUTH = frozenset(("auth", "auth-worker"))
 _MAIL = re.compile(
@@ -88,7 +95,7 @@ def _login(service: str, says: str, level: str) -> Event:
         return _complaint(level, says) or (Known("login") if _CHATTER.match(says) else NO_PATTERN)
     what, user, address = session["what"], session["user"], session["address"]
     if re.fullmatch(r"Login|Logged in|proxy\(.{0,300}\): started proxying.{0,100}", what):
-        return LoggedIn(service, user, address, session["method"])
+        return LoggedIn(service, user or "", address, session["method"])
     if tried := _ATTEMPTS.search(what):
         return LoginFailed(
             service, user or None, "", address, session["method"], "password refused", max(1, int(tried["count"]))
@@ -98,6 +105,10 @@ def _login(service: str, says: str, level: str) -> Event:
 
 def _asked(says: str, level: str) -> Event:
     says = says[found.end() :] if (found := _CONNECTION.match(says)) else says
+    if pam := _PAM.fullmatch(says):
+        # The name in front is a stranger's, and may hold such a place of its own.
+        one = says.count(" rhost=") == 1
+        return PasswordRefused(None, pam["address"], "pam", "authentication failure") if one else AMBIGUOUS
     asked = _ASKED.fullmatch(says)
     if asked is None:
         return _complaint(level, says) or (Known("auth") if _CHATTER.match(says) else NO_PATTERN)
@@ -105,13 +116,7 @@ def _asked(says: str, level: str) -> Event:
     if len(_PLACES.findall(says)) > 1:
         return AMBIGUOUS
     reason = _PASSWORD.sub("", asked["reason"])
-    if re.match(
-        (
-            r"(?i)unknown user|password mismatch|pam_authenticate\(\) failed|invalid password|credentials "
-            r"mismatch|passwords? (?:hash )?mismatch|user not found|login failed|account|user is disabled"
-        ),
-        reason,
-    ):
+    if _WRONG.match(reason):
         return PasswordRefused(asked["user"] or None, asked["address"], asked["database"], reason[:120])
     return Trouble((level or "error").casefold(), reason[:120])
 

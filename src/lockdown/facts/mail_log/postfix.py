@@ -87,6 +87,10 @@ _WARNED = _table(
         lambda m: _misbehaved(m, ""),
     ),
     (
+        rf"(?P<address>{_ADDRESS}): (?:hostname \S+ verification failed|address not listed for hostname \S+)(?:: .*)?",
+        lambda m: Misbehaved("hostname does not resolve", "", "", m["address"]),
+    ),
+    (
         rf"hostname \S+ does not resolve to address (?P<address>{_ADDRESS})(?:: .*)?",
         lambda m: Misbehaved("hostname does not resolve", "", "", m["address"]),
     ),
@@ -110,7 +114,7 @@ def _complaint(found: re.Match[str]) -> Event:
 
 
 _ANYWHERE = _table(
-    (r"(?P<level>warning|error|fatal|panic): (?P<says>.*)", _complaint),
+    (_LEVEL.pattern, _complaint),
     (r"table \S+ has changed -- restarting", lambda _: Known("table changed")),
     (r"daemon started -- version .*|reload -- version .*", lambda _: Known("started")),
     (
@@ -118,6 +122,7 @@ _ANYWHERE = _table(
         lambda _: Known("started"),
     ),
     (r"terminating on signal \d+", lambda _: Known("ended")),
+    (r"(?:the Postfix mail system is|waiting for the Postfix mail system) .*", lambda _: Known("started")),
     (
         (
             r"(?P<trust>Anonymous|Trusted|Untrusted|Verified) TLS connection (?:established|reused) (?:from|to) "
@@ -319,7 +324,7 @@ _CLEANUP = _table(
 )
 _PICKUP = _table(
     (
-        rf"{_ID}: uid=(?P<uid>\d{{1,10}}) from=<.*>",
+        rf"{_ID}: uid=(?P<uid>\d{{1,10}}) from=<.*>(?: orig_id=[0-9A-Za-z]{{5,24}})?",
         lambda m: Received(m["id"], "", "", None, f"uid={m['uid']}", local=True),
     ),
 )
@@ -415,7 +420,10 @@ def _service(found: re.Match[str]) -> tuple[str, str]:
 _CLIENT_ONLY = rf"\[(?P<address>{_ADDRESS})\]:(?P<port>\d{{1,5}})"
 _POSTSCREEN = _table(
     (rf"CONNECT from {_CLIENT_ONLY} to \[.*\]:\d+", lambda m: Connected("", m["address"])),
-    (rf"(?:PASS (?:OLD|NEW)|(?:WHITE|ALLOW)LISTED|DISCONNECT) {_CLIENT_ONLY}", lambda _: Known("postscreen")),
+    (
+        rf"(?:PASS (?:OLD|NEW)|(?:WHITE|ALLOW)LISTED|(?:WHITE|ALLOW)LIST VETO|DISCONNECT) {_CLIENT_ONLY}",
+        lambda _: Known("postscreen"),
+    ),
     (rf"(?P<what>(?:BLACK|DENY)LISTED) {_CLIENT_ONLY}", lambda m: _screened(m, "CONNECT")),
     (rf"(?P<what>DNSBL) rank \d+ for {_CLIENT_ONLY}", lambda m: _screened(m, "CONNECT")),
     (rf"(?P<what>PREGREET) \d+ after [\d.]+ from {_CLIENT_ONLY}: .*", lambda m: _screened(m, "CONNECT")),
@@ -483,4 +491,12 @@ def _first(table: Iterable[tuple[re.Pattern[str], Maker]], text: str) -> Event |
 
 def postfix(daemon: str, text: str) -> Event:
     """What this daemon says."""
+    # Of a log under attack these are most lines, and they would be tried last.
+    if text.startswith("warning: "):
+        return _complaint_of(text)
     return _first(_DAEMONS.get(daemon, ()), text) or _first(_ANYWHERE, text) or NO_PATTERN
+
+
+def _complaint_of(text: str) -> Event:
+    found = _LEVEL.fullmatch(text)
+    return _complaint(found) if found else NO_PATTERN

@@ -19,7 +19,7 @@ class Line(NamedTuple):
     stamp: str
     host: str
     program: str
-    """postfix, dovecot or exim."""
+    """postfix, dovecot, exim, or other: a mail server whose lines nobody reads here."""
     instance: str
     daemon: str
     pid: str
@@ -70,6 +70,12 @@ _DOVECOT_FILE = re.compile(
     ),
     re.ASCII,
 )
+OTHERS = frozenset(
+    (
+        "sm-mta", "sm-msp-queue", "sendmail", "cyrus", "courierd", "courieresmtpd", "imapd", "imapd-ssl", "pop3d",
+        "pop3d-ssl", "authdaemond", "qmail", "qmail-smtpd", "smtpd", "smtpctl", "perdition.imaps", "perdition.pop3s",
+    )
+)  # fmt: skip
 _OWN_FILE = re.compile(r"\d{4}-\d\d-\d\d ")
 
 
@@ -102,6 +108,10 @@ def _named(stamp: str, host: str, tag: str, worker: str, pid: str, text: str) ->
     first, _, last = tag.rpartition("/")
     if first and last in POSTFIX_DAEMONS:
         return Line(stamp, host, "postfix", first.partition("/")[0], last, pid, text)
+    if tag == "dovecot-auth":
+        return Line(stamp, host, "dovecot", "dovecot", "", pid, f"auth: {text}")
+    if tag.partition("/")[0] in OTHERS:
+        return Line(stamp, host, "other", tag, tag.partition("/")[0], pid, text)
     if tag == "dovecot":
         return Line(stamp, host, "dovecot", tag, "", pid, text)
     if tag in _DOVECOT_SERVICES and not first:

@@ -24,6 +24,7 @@ class Reading(NamedTuple):
     event: Event
 
 
+_NOT_OURS = Unread("the log of this server is not read here")
 _TOO_LONG = Unread("it is too long")
 
 
@@ -38,6 +39,8 @@ def read(raw: bytes | str) -> Reading | None:
     match line.program:
         case "postfix":
             return Reading(line, postfix(line.daemon, line.text))
+        case "other":
+            return Reading(line, _NOT_OURS)
         case "dovecot":
             return Reading(line, dovecot(line.text))
         case _:
