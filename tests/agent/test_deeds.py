@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from lockdown.agent import verbs
-from lockdown.agent.deeds import MOST_BLOCKS, Deeds
+from lockdown.agent.acting import reply_of
+from lockdown.agent.deeds import MOST_BLOCKS, Deeds, Peer
 from lockdown.engine.blocking import Protected
 from lockdown.model.snapshot import Snapshot
 from lockdown.model.unknown import Unknown
@@ -88,3 +95,97 @@ def test_status_counts_the_blocks_that_were_made() -> None:
     status = deeds.answer(verbs.Status(), NOW)
     assert isinstance(status, verbs.Running)
     assert status.blocks_made == 1
+
+
+# ── changing the machine ──
+
+ROOT = Peer(0, os.getpid())
+GATEWAY = Peer(4711, os.getpid())
+
+
+class Acts:
+    """Hears what would be run."""
+
+    def __init__(self) -> None:
+        self.run: list[tuple[str, ...]] = []
+
+    def __call__(self, arguments: tuple[str, ...]) -> verbs.Reply:
+        self.run.append(arguments)
+        return verbs.Acted("20261124-120000", "applied", ["applied"], 0)
+
+
+def _acting() -> tuple[Deeds, Acts]:
+    acts = Acts()
+    return Deeds(Blocks(), lambda: (ADMIN,), lambda: Snapshot("vm", NOW, "0", {}), NOW, acts), acts
+
+
+APPLY = verbs.Apply(plan="q7x2mfk4ab", by="anna", items=["relaying"], without=["dmz.old-tls-is-off"])
+
+
+def test_an_apply_is_run_by_the_plans_id_with_who_asked_and_over_which_connection() -> None:
+    deeds, acts = _acting()
+    assert isinstance(deeds.answer(APPLY, NOW, ROOT), verbs.Acted)
+    told = acts.run[0]
+    assert told[:2] == ("apply", "q7x2mfk4ab")
+    assert told[2:6] == ("--item", "relaying", "--without", "dmz.old-tls-is-off")
+    assert told[told.index("--by") + 1] == "anna"
+    assert '"sessions"' in told[told.index("--origin") + 1]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        APPLY,
+        verbs.Confirm(apply="20261124-120000", by="gateway"),
+        verbs.Rollback(apply="20261124-120000", by="gateway"),
+    ],
+    ids=["apply", "confirm", "rollback"],
+)
+def test_the_gateways_user_changes_nothing_although_it_may_ask_for_blocks(request_: verbs.Request) -> None:
+    deeds, acts = _acting()
+    assert isinstance(deeds.answer(_block("203.0.113.7"), NOW, GATEWAY), verbs.Done)
+    refused = deeds.answer(request_, NOW, GATEWAY)
+    assert isinstance(refused, verbs.Refused) and "only root" in refused.why
+    assert acts.run == []
+
+
+def test_one_apply_a_minute_is_enough() -> None:
+    deeds, acts = _acting()
+    deeds.answer(APPLY, NOW, ROOT)
+    assert isinstance(deeds.answer(APPLY, NOW + timedelta(seconds=59), ROOT), verbs.Refused)
+    assert isinstance(deeds.answer(APPLY, NOW + timedelta(seconds=60), ROOT), verbs.Acted)
+    assert len(acts.run) == 2
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"verb": "apply", "plan": "../../etc", "by": "x"},
+        {"verb": "apply", "plan": "q7x2mfk4ab; id", "by": "x"},
+        {"verb": "apply", "plan": "q7x2mfk4ab", "by": "x", "items": ["--config"]},
+        {"verb": "apply", "plan": "q7x2mfk4ab", "by": "x", "changes": []},
+        {"verb": "rollback", "apply": "--interrupted", "by": "x"},
+        {"verb": "confirm", "apply": "20261124-120000/../x", "by": "x"},
+    ],
+)
+def test_nothing_that_is_no_id_comes_through(raw: dict[str, object]) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        verbs.decode_request(msgspec.json.encode(raw))
+
+
+@pytest.mark.parametrize(
+    ("out", "err", "words"),
+    [
+        (b"", "Traceback\nZeroDivisionError: x", "ZeroDivisionError"),
+        (b"not json", "", "no word of it"),
+        (b'{"says": ["stale: the machine has changed"], "exit_code": 2, "try_this": "lockdown plan"}', "", "stale"),
+    ],
+)
+def test_what_did_not_work_is_a_refusal_in_words(out: bytes, err: str, words: str) -> None:
+    reply = reply_of(out, err)
+    assert isinstance(reply, verbs.Refused) and words in reply.why
+
+
+@given(st.binary(max_size=200), st.text(max_size=50))
+def test_whatever_the_command_says_is_an_answer(out: bytes, err: str) -> None:
+    assert isinstance(reply_of(out, err), verbs.Refused | verbs.Acted)

@@ -48,7 +48,9 @@ class Unblock(Verb, frozen=True, tag="unblock"):
 
 PlanId = Annotated[str, msgspec.Meta(pattern=r"^[a-z2-7]{10}$")]
 ApplyId = Annotated[str, msgspec.Meta(pattern=r"^([0-9]{8}-[0-9]{6}(-[0-9]{1,2})?|last)$")]
-Names = Annotated[list[Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9.-]{1,80}$")]], msgspec.Meta(max_length=200)]
+Names = Annotated[
+    list[Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]{0,79}$")]], msgspec.Meta(max_length=200)
+]
 
 
 class Apply(Verb, frozen=True, tag="apply"):

@@ -97,7 +97,11 @@ class Outcome:
 
 
 class _NotVerified(Exception):
-    """What was done does not do what it is for."""
+    """What was done does not do what it is for; `controls` are those that it hangs on, where that can be told."""
+
+    def __init__(self, why: str, controls: Sequence[str] = ()) -> None:
+        super().__init__(why)
+        self.controls = tuple(controls)
 
 
 def plan_now(means: Means, items: Sequence[str] = (), without: Sequence[str] = ()) -> Plan:
@@ -221,9 +225,15 @@ class _Apply:
             self._at(f"deed {number}")
             self._journal.append("deed-begins", number=number)
             self._at(f"do {number}")
-            deeds.do(deed.change, deed.before)
+            try:
+                deeds.do(deed.change, deed.before)
+            except OperatorError as problem:
+                raise _NotVerified(_why(problem), self._controls_of(deed)) from None
             self._at(f"did {number}")
             self._journal.append("deed-done", number=number)
+
+    def _controls_of(self, deed: Deed) -> list[str]:
+        return sorted({group.control for group in self._plan.groups if deed.index in group.changes})
 
     def _check_and_reload(self) -> None:
         """A running service is told to read its files again, once its own checker has heard them (`reload` asks it)."""
@@ -241,7 +251,8 @@ class _Apply:
         self._at("read again")
         report = audit(self._means.read(), self._means.settings, datetime.now(UTC), checklist=self._means.checklist)
         if wrong := tuple(wrong_after(self._plan, report)):
-            raise _NotVerified("; ".join(wrong))
+            named = {one.control for group in self._plan.groups for one in group.proposals}
+            raise _NotVerified("; ".join(wrong), sorted(one for one in named if any(one in line for line in wrong)))
         self._at("letter after")
         flow = self._means.flows()
         if isinstance(before, Flows) and isinstance(flow, Stopped):
@@ -281,7 +292,10 @@ class _Apply:
         self._journal.append("mail", when="after the undo", says=mail)
         whole = "rolled back: every file is as it was" if not undone.left else "rolled back in part"
         left = (f"left: {line}" for line in undone.left)
-        return Outcome(record.id, record.state, (f"not applied: {why}", whole, *left, *undone.problems, mail))
+        controls = error.controls if isinstance(error, _NotVerified) else ()
+        rest = "".join(f" --without {control}" for control in controls)
+        hint = (f"the rest without it: lockdown plan{rest}",) if rest else ()
+        return Outcome(record.id, record.state, (f"not applied: {why}", whole, *left, *undone.problems, mail, *hint))
 
 
 def _tables_first(staged: Sequence[Deed]) -> tuple[list[int], list[int]]:
