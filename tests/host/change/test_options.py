@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lockdown.host.change.edits import edited
 from lockdown.host.change.options import option_value, with_option
-from lockdown.model.change import OptionStyle
+from lockdown.model.change import OptionStyle, SetOption
 
 LOGIN_DEFS = "# max days\n#PASS_MAX_DAYS 1\nPASS_MAX_DAYS\t99999\nUMASK 022\n"
 EXIM = "primary_hostname = mail\nacl_smtp_rcpt = acl_check_rcpt\ntls_on = a : \\\n  b\n\nbegin acl\nhelo = x\n"
@@ -39,6 +40,14 @@ def test_only_the_line_of_the_option_is_another(
 ) -> None:
     assert with_option(text, path, name, value, style) == new
     assert option_value(new, path, name, style) == value
+
+
+def test_an_option_that_holds_keeps_the_way_it_is_written() -> None:
+    text = "  PASS_MAX_DAYS   99999  \n"
+    holds = SetOption("/etc/login.defs", "PASS_MAX_DAYS", "99999", OptionStyle.LOGIN_DEFS)
+    assert edited(text, holds, lambda name: "") == text
+    gone = SetOption("/etc/login.defs", "UMASK", None, OptionStyle.LOGIN_DEFS)
+    assert edited(text, gone, lambda name: "") == text
 
 
 @given(TEXTS, st.sampled_from(["A", "AB"]), st.none() | st.sampled_from(["1", "x y"]), st.sampled_from(OptionStyle))

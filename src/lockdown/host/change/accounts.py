@@ -18,7 +18,7 @@ from lockdown.host.change.programs import must
 from lockdown.model.change import SetAccount
 from lockdown.model.errors import OperatorError
 
-PASSWD, SHADOW, GROUP, GSHADOW = Path("/etc/passwd"), Path("/etc/shadow"), Path("/etc/group"), Path("/etc/gshadow")
+PASSWD, SHADOW, GROUP = Path("/etc/passwd"), Path("/etc/shadow"), Path("/etc/group")
 _ADMIN_GROUPS = ("sudo", "admin", "wheel")
 _NO_SHELLS = ("nologin", "false", "sync", "halt", "shutdown")
 _CLOSED_ON, _CLOSED_DATE = "1", "1970-01-02"
@@ -44,24 +44,32 @@ class Account:
 
 def account(name: str) -> Account | None:
     """The account as the files have it; None where it is not in both."""
-    entry, secret = _line(PASSWD, name), _line(SHADOW, name)
-    if len(entry) < 7 or len(secret) < 8 or not (entry[2].isdigit() and entry[3].isdigit()):
+    return account_in(_text(PASSWD), _text(SHADOW), name)
+
+
+def account_in(passwd: str, shadow: str, name: str) -> Account | None:
+    """As `account`, of these texts; a damaged line is no account."""
+    entry, secret = _line(passwd, name), _line(shadow, name)
+    if len(entry) < 7 or len(secret) < 8 or not (entry[2].isdecimal() and entry[3].isdecimal()):
         return None
     return Account(
         name, int(entry[2]), int(entry[3]), entry[5], entry[6], _word(secret[1]), secret[2], secret[4], secret[7]
     )
 
 
-def _line(file: Path, name: str) -> list[str]:
-    return next((fields for fields in _lines(file) if fields[0] == name), [])
+def _line(text: str, name: str) -> list[str]:
+    return next((fields for fields in _lines(text) if fields[0] == name), [])
 
 
-def _lines(file: Path) -> Iterator[list[str]]:
-    try:
-        text = file.read_text(errors="surrogateescape")
-    except OSError:
-        return
+def _lines(text: str) -> Iterator[list[str]]:
     yield from (line.split(":") for line in text.split("\n") if line)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(errors="surrogateescape")
+    except OSError:
+        return ""
 
 
 def _word(secret: str) -> str:
@@ -94,14 +102,14 @@ def refuse(change: SetAccount) -> None:
 def who_can_become_root() -> Iterator[str]:
     """Accounts with uid 0 or in sudo's groups and rules, that have a way in."""
     named = _named_in_sudoers()
-    for fields in _lines(PASSWD):
+    for fields in _lines(_text(PASSWD)):
         known = account(fields[0])
         if known and _has_a_way_in(known) and (known.uid == 0 or known.name in named or _in_admin_group(known)):
             yield known.name
 
 
 def _has_a_way_in(known: Account) -> bool:
-    if (known.expires.isdigit() and int(known.expires) <= 1) or _is_no_shell(known.shell):
+    if (known.expires.isdecimal() and int(known.expires) <= 1) or _is_no_shell(known.shell):
         return False
     return known.password in ("open", "empty") or _has_keys(known)
 
@@ -124,18 +132,14 @@ def _is_no_shell(shell: str) -> bool:
 
 
 def _in_admin_group(known: Account) -> bool:
-    groups = [fields for fields in _lines(GROUP) if len(fields) >= 4 and fields[0] in _ADMIN_GROUPS]
+    groups = [fields for fields in _lines(_text(GROUP)) if len(fields) >= 4 and fields[0] in _ADMIN_GROUPS]
     return any(known.name in fields[3].split(",") or fields[2] == str(known.gid) for fields in groups)
 
 
 def _named_in_sudoers() -> set[str]:
     names: set[str] = set()
     for file in [Path("/etc/sudoers"), *sorted(Path("/etc/sudoers.d").glob("*"))]:
-        try:
-            text = file.read_text(errors="replace")
-        except OSError:
-            continue
-        names |= set(re.findall(r"^[ \t]*([a-z_][\w.-]*)[ \t]+\S+[ \t]*=", text, re.MULTILINE))
+        names |= set(re.findall(r"^[ \t]*([a-z_][\w.-]*)[ \t]+\S+[ \t]*=.*\bALL[ \t]*$", _text(file), re.MULTILINE))
     return names
 
 
@@ -151,7 +155,7 @@ def state(change: SetAccount) -> dict[str, Any]:
 
 
 def _members(group: str) -> str | None:
-    fields = _line(GROUP, group)
+    fields = _line(_text(GROUP), group)
     return fields[3] if len(fields) >= 4 else None
 
 
@@ -184,7 +188,7 @@ def _steps(change: SetAccount, known: Account) -> Iterator[tuple[str, ...]]:
     if change.shell is not None and change.shell != known.shell:
         yield ("usermod", "-s", change.shell, user)
     yield from (("gpasswd", "-d", user, group) for group in change.leaves if _is_member(user, group))
-    if change.no_forced_change and known.most_days.isdigit() and int(known.most_days) < _NEVER_DAYS:
+    if change.no_forced_change and known.most_days.isdecimal() and int(known.most_days) < _NEVER_DAYS:
         yield ("chage", "-M", "-1", user)
 
 

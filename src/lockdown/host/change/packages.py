@@ -49,8 +49,12 @@ def state(name: str) -> dict[str, Any]:
 
 def do(change: SetPackage) -> None:
     """Install it or remove it."""
-    if is_present(change.name) != change.present:
-        must(*_APT, "install" if change.present else "remove", change.name, seconds=_SECONDS)
+    if is_present(change.name) == change.present:
+        return
+    verb = "install" if change.present else "remove"
+    said = ask(*_APT, verb, change.name, seconds=_SECONDS)
+    if said.code:
+        raise _refused(change, said.words, f"apt-get {verb} {change.name}     (by hand, then plan again)")
 
 
 def undo(change: SetPackage, held: dict[str, Any]) -> str:

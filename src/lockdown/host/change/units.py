@@ -26,6 +26,8 @@ _INIT = Path("/etc/init.d")
 _KINDS = (".service", ".socket", ".timer")
 _NOWHERE = "/dev/null"
 _SETTLES_SECONDS = 10.0
+_STOPS_SECONDS = 150.0
+"""systemd itself waits 90 s before it kills."""
 
 
 def _family(unit: str) -> list[str]:
@@ -54,9 +56,10 @@ def refuse_unknown(unit: str) -> None:
     """Neither a unit file nor an init script: nothing of that name can be meant."""
     if not _file(unit) and not _script(unit):
         raise _refused(unit, "there is neither a unit nor an init script of that name", "systemctl list-unit-files")
-    own = ETC / unit
-    if own.exists() and not own.is_symlink():
-        raise _refused(unit, f"{own} is a file of the administrator's own, where the mask has to stand", f"cat {own}")
+    for own in (ETC / one for one in _family(unit)):
+        if own.exists() and not own.is_symlink():
+            why = f"{own} is a file of the administrator's own, where the mask has to stand"
+            raise _refused(unit, why, f"cat {own}; then decide: systemctl disable --now {own.name}")
 
 
 def state(unit: str) -> dict[str, Any]:
@@ -152,9 +155,9 @@ def _stop(unit: str) -> None:
     if not _is_running(unit):
         return
     if SYSTEMD.is_dir():
-        must("systemctl", "stop", "--", unit)
+        must("systemctl", "stop", "--", unit, seconds=_STOPS_SECONDS)
     else:
-        must(str(_script(unit)), "stop")
+        must(str(_script(unit)), "stop", seconds=_STOPS_SECONDS)
     if not _becomes(unit, running=False):
         raise _refused(unit, "it still runs after it was stopped", f"systemctl status {unit}; ps aux")
 
@@ -162,9 +165,9 @@ def _stop(unit: str) -> None:
 def _start(unit: str) -> None:
     script = _script(unit)
     if SYSTEMD.is_dir():
-        must("systemctl", "start", "--", unit)
+        must("systemctl", "start", "--", unit, seconds=_STOPS_SECONDS)
     elif script:
-        must(str(script), "start")
+        must(str(script), "start", seconds=_STOPS_SECONDS)
     else:
         raise _refused(
             unit, "systemd does not run here, and there is no init script to start it with", "start it by hand"
