@@ -81,6 +81,8 @@ def test_a_conversation_move_by_move_sends_its_letter_after_354_only(tmp_path: P
         whole = _held(gate, Connect(gate.port), *begun, Say("DATA"), Content())
         without = _held(gate, Connect(gate.port), *begun, Content())
     assert (whole.says, without.says) == ("1 arrived.", "0 arrived.")
+    poured = [sum("octets)" in line for line in one.dialogue) for one in (whole, without)]
+    assert poured == [2, 1]  # the plain letter is one of them
 
 
 def test_a_letter_of_a_rooms_own_is_found_by_the_mark_that_it_wrote(tmp_path: Path) -> None:
@@ -222,7 +224,7 @@ def test_a_signed_result_is_whole_and_ours_until_an_octet_changes(tmp_path: Path
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     seen = read_evidence(file, directory)
     assert (seen.is_whole, seen.is_ours, last_evidence(directory)) == (True, True, file)
-    file.write_text(json.dumps(json.loads(file.read_text()), ensure_ascii=True))
+    file.write_text(json.dumps(json.loads(file.read_text()), sort_keys=True))
     assert read_evidence(file, directory).is_whole  # another form of the same
     file.write_text(file.read_text().replace('"fail"', '"pass"'))
     assert not read_evidence(file, directory).is_whole

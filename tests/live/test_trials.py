@@ -41,7 +41,8 @@ engines = []
 resolvers = []
 """
 SOUND = (
-    "mynetworks=127.0.0.0/8", "default_transport=smtp", "disable_vrfy_command=yes", "smtpd_tls_auth_only=yes",
+    "mynetworks=127.0.0.0/8", "inet_protocols=all", "default_transport=smtp", "disable_vrfy_command=yes",
+    "smtpd_tls_auth_only=yes",
     "message_size_limit=1000000", "mailbox_size_limit=20000000", "smtpd_forbid_bare_newline=normalize",
     "smtpd_client_message_rate_limit=40", "smtpd_client_connection_count_limit=20",
     "smtpd_client_event_limit_exceptions=", "smtpd_reject_unlisted_recipient=yes",
@@ -173,6 +174,10 @@ NO_POSTMASTER, NO_BOUNCES = "inline:{postmaster@=REJECT}", "inline:{<>=REJECT}"
 SABOTAGES: dict[str, tuple[Sabotage, ...]] = {
     "everybody may relay": (
         Sabotage("everybody is trusted", ("mynetworks=0.0.0.0/0",), "relaying", "senders", "F02 × R01", "came out"),
+        Sabotage(
+            "everybody is trusted over IPv6", ("mynetworks=0.0.0.0/0, [::]/0",),
+            "relaying", "over IPv6", "F02 × R01", "came out",
+        ),
         Sabotage("users send as anybody", ("smtpd_sender_restrictions=",), "relaying", "a user", ""),
     ),
     "mail for others is queued": (

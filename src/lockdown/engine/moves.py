@@ -141,7 +141,7 @@ class Mover:
     def _connect(self, move: Connect) -> Heard:
         if before := self._wires.pop(move.who, None):
             before.leave()
-        wire = self._open(move.who, move.port)
+        wire = self._open(move.who, move.port, move.ipv6)
         self._wires[move.who] = wire
         said = wire.hear(self._left(self._answer_seconds))
         if move.starttls and said.code < 400:
@@ -352,9 +352,9 @@ class Mover:
 
     # ── small things ──
 
-    def _open(self, who: Who, port: int) -> Wire:
-        self._overhear("-", f"{who} ({self._vantage.address(who)}) connects to port {port}")
-        connection = self._vantage.connect(who, port, self._left(self._answer_seconds))
+    def _open(self, who: Who, port: int, ipv6: bool = False) -> Wire:
+        self._overhear("-", f"{who} ({'IPv6' if ipv6 else self._vantage.address(who)}) connects to port {port}")
+        connection = self._vantage.connect(who, port, self._left(self._answer_seconds), ipv6)
         return Wire(connection, self._overheard_by(who))
 
     def _overheard_by(self, who: Who) -> Overhear:

@@ -31,6 +31,7 @@ _NEAR6 = "fd4c:6f63:6b64:6f77::1"
 _FAR6 = {Who.STRANGER: "fd4c:6f63:6b64:6f77::2", Who.OTHER: "fd4c:6f63:6b64:6f78::2"}
 _CLONE_NEWNET = 0x40000000
 _SECONDS = 10.0
+_SMTP = 25
 
 T = TypeVar("T")
 
@@ -78,10 +79,14 @@ class Namespace:
         try:
             for argv in self._making():
                 _must("ip", *argv)
+            for argv in self._making_ipv6():
+                # Where a machine has no IPv6, nobody gets in by it.
+                run(["ip", *argv], _SECONDS)
         except BaseException:
             self.leave()
             raise
-        self.server = next(self._own_addresses(), _NEAR)
+        own = [*self._own_addresses(), _NEAR]
+        self.server = next((address for address in own if self._answers(address)), own[0])
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -109,10 +114,9 @@ class Namespace:
         yield ("route", "add", _FAR, "dev", self._near)
         # A second drill, or a network that really uses the range, fails here.
         yield ("route", "add", RANGE, "via", _FAR)
-        if Path("/proc/net/if_inet6").exists():
-            yield from self._making_ipv6(inside)
 
-    def _making_ipv6(self, inside: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    def _making_ipv6(self) -> Iterator[tuple[str, ...]]:
+        inside = ("-n", self.name)
         yield ("-6", "addr", "add", f"{_NEAR6}/128", "dev", self._near, "nodad")
         for address in _FAR6.values():
             yield (*inside, "-6", "addr", "add", f"{address}/128", "dev", self._far, "nodad")
@@ -121,7 +125,7 @@ class Namespace:
         yield (*inside, "-6", "route", "add", "default", "via", _NEAR6, "dev", self._far)
 
     def _own_addresses(self) -> Iterator[str]:
-        """Of this machine, beside the end of our link: servers may listen on them alone."""
+        """Of this machine, beside the end of our link."""
         match run(["ip", "-j", "-4", "addr", "show", "scope", "global"], _SECONDS):
             case str() as text:
                 for link in json.loads(text or "[]"):
@@ -129,6 +133,14 @@ class Namespace:
                         yield from (one["local"] for one in link.get("addr_info", ()) if "local" in one)
             case Unknown():
                 return
+
+    def _answers(self, address: str) -> bool:
+        """Servers may listen on one address of several."""
+        try:
+            self.inside(lambda: socket.create_connection((address, _SMTP), 2.0)).close()
+        except OSError:
+            return False
+        return True
 
     # ── whoever is there ──
 

@@ -46,6 +46,7 @@ class Connect:
     port: int = 25
     who: Who = Who.STRANGER
     starttls: bool = False
+    ipv6: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,13 @@ def test_a_back_door_that_no_stranger_reaches_is_as_it_should_be() -> None:
     assert from_the_gateway.judge(Told(SCENE, (lost,) * 6, True)).state is State.UNKNOWN
 
 
+def test_a_server_that_does_not_answer_over_ipv6_relays_nothing_there() -> None:
+    one = trial("the relay matrix: over IPv6", "R01")
+    lost = Heard(lost="no connection: Connection refused")
+    assert one.judge(Told(SCENE, (lost,) * 6, True)).state is State.PASS
+    assert judged(one, OK, OK, GO_ON, Heard(250, arrived=1, relayed=1)) is State.FAIL
+
+
 def test_relayed_mail_is_addressed_to_the_stranger_and_to_nobody_else() -> None:
     for one in drill(_behind("smtp://127.0.0.1:10025")):
         if Need.PROOF not in one.needs:

@@ -54,6 +54,7 @@ def drill(policy: Settings) -> Iterator[Trial]:
     """Through every door of this machine."""
     for door in doors(policy):
         yield from _matrix(door)
+        yield from _over_ipv6(door)
         yield from _greetings(door)
         yield from _claims(door)
         yield from _smuggling(door)
@@ -79,6 +80,7 @@ class _Way:
     """Said after the greeting, before EHLO."""
     after_reset: bool = False
     own_first: bool = False
+    ipv6: bool = False
 
 
 def _matrix(door: Door) -> Iterator[Trial]:
@@ -97,6 +99,12 @@ def _matrix(door: Door) -> Iterator[Trial]:
         door, "the relay matrix: recipients", "a second MAIL after RSET",
         _Way(_STRANGER, _PLAIN_RECIPIENT, after_reset=True),
     )  # fmt: skip
+
+
+def _over_ipv6(door: Door) -> Iterator[Trial]:
+    """Networks are trusted in each family for itself."""
+    for name, form in _core():
+        yield _attempt(door, "the relay matrix: over IPv6", name, _Way(_STRANGER, form, ipv6=True))
 
 
 def _core() -> Iterator[tuple[str, Form]]:
@@ -127,11 +135,13 @@ def _said(door: Door, way: _Way, scene: Scene) -> tuple[Move, ...]:
     own = (f"RCPT TO:<{scene.recipient}>",) if way.own_first else ()
     reset = (f"MAIL FROM:<t@{scene.domain}>", "RSET") if way.after_reset else ()
     lines = (*way.before, way.hello, *reset, f"MAIL FROM:{sender}", *own, f"RCPT TO:{recipient}", "DATA")
-    return Connect(door.port, door.who), *(Say(line, door.who) for line in lines), Content(who=door.who)
+    return Connect(door.port, door.who, ipv6=way.ipv6), *(Say(line, door.who) for line in lines), Content(who=door.who)
 
 
 def _relay(door: Door, way: _Way, told: Told) -> Judged:
     """The ladder. Refused before the letter is sent: it holds; put off: not told; taken: it does not."""
+    if told.heard[0].lost and way.ipv6:
+        return Judged(State.PASS, f"It does not answer there: {told.heard[0].lost}.")
     if told.heard[0].lost and door.plain and door.who is Who.STRANGER:
         return Judged(State.PASS, f"No stranger gets there: {told.heard[0].lost}.")
     recipient, data, letter = told.heard[-3:]
