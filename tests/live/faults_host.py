@@ -71,6 +71,7 @@ WELL: dict[str, Reading] = {
     firewall.DOCKER: "not installed: no /etc/docker/daemon.json\n",
     units.ENABLED: ENABLED,
     units.SCORES: SCORES,
+    units.SCRIPTS: "",
     listeners.SOURCE: LISTENING,
     interfaces.SOURCE: "lo 127.0.0.1/8\nlo ::1/128\neth0 192.0.2.7/24\neth0 2001:db8::7/64\neth0 fe80::7/64\n",
 }

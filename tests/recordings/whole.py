@@ -12,7 +12,8 @@ from tests.recordings.upkeep import BACKED_UP, PATCHED, WATCHED
 OF_THE_REST = (
     "accounts/", "dovecot/", "certificates/", "packages/", "backups/", "queue/", "exim/", "opensmtpd/",
     "clock/", "kernel/", "logs/", "watchers/", "mailboxes/", "certificates-here",
-    "host/nft", "host/ip", "host/firewall", "host/sysctl", "host/log-config", "host/docker", "host/unit", "host/disks", "host/owners",
+    "host/nft", "host/ip", "host/firewall", "host/sysctl", "host/log-config", "host/docker", "host/unit", "host/disks",
+    "host/owners", "host/boot-scripts",
 )  # fmt: skip
 """Readings that are of the machine that records, and not of the case."""
 
@@ -39,6 +40,7 @@ SHIELDED: dict[str, Reading] = {
     firewall.DOCKER: "not installed: no /etc/docker/daemon.json\n",
     units.ENABLED: _NO_SYSTEMD,
     units.SCORES: _NO_SYSTEMD,
+    units.SCRIPTS: "",
 }
 WHOLE: dict[str, Reading] = {
     **PATCHED, **BACKED_UP, **WATCHED, **faults_accounts.WELL, **faults_dovecot.readings(), **SHIELDED,

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from lockdown.facts.listings import entries
 from lockdown.facts.scanner_files import Absent
 from lockdown.model.snapshot import Snapshot, absent
 from lockdown.model.unknown import Unknown
 
-ENABLED, SCORES = "host/units", "host/unit-scores"
+ENABLED, SCORES, SCRIPTS = "host/units", "host/unit-scores", "host/boot-scripts"
 
 
 def enabled_units(snapshot: Snapshot) -> frozenset[str] | Absent | Unknown:
@@ -23,6 +24,15 @@ def enabled_units(snapshot: Snapshot) -> frozenset[str] | Absent | Unknown:
     if gone := absent(reading):
         return Absent(gone)
     return frozenset(words[0] for line in reading.splitlines() if (words := line.split()))
+
+
+def boot_scripts(snapshot: Snapshot) -> frozenset[str] | Unknown:
+    """Init scripts that are started at boot where systemd does not run, by the names their units would have."""
+    found = entries(snapshot, SCRIPTS)
+    if isinstance(found, Unknown):
+        return found
+    names = [re.fullmatch(r"S\d\d(.+)", one.path.rpartition("/")[2]) for one in found]
+    return frozenset(f"{name[1]}.service" for name in names if name)
 
 
 def unit_scores(snapshot: Snapshot) -> Mapping[str, float] | Absent | Unknown:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lockdown.facts import firewall, units
-from lockdown.host.asked import Command, File, Files, Script, Sources
+from lockdown.host.asked import Command, File, Files, Listing, Script, Sources
 
 _SYSCTL = """
 for name in net/ipv4/ip_forward net/ipv6/conf/all/forwarding net/ipv6/conf/all/disable_ipv6; do
@@ -38,4 +38,5 @@ def sources() -> Sources:
         firewall.DOCKER: File("/etc/docker/daemon.json"),
         units.ENABLED: Script(_UNITS),
         units.SCORES: Script(_SCORES),
+        units.SCRIPTS: Listing(("/etc/rc2.d/S*",)),
     }

@@ -63,9 +63,18 @@ def test_what_cannot_be_read_is_unknown_and_says_what_to_type(reading: Reading) 
     assert [(one.state, bool(one.next_command)) for one in found] == [(UNKNOWN, True)] * 4
 
 
-def test_without_systemd_nothing_comes_back_by_systemd() -> None:
-    found = told({**WELL, units.ENABLED: "not installed: systemd does not run here\n"})
-    assert [one.state for one in found if one.control == COMES_BACK.id] == [N_A]
+@pytest.mark.parametrize(
+    ("scripts", "expected"),
+    [
+        ("", PASS),
+        ("l\t777\troot\troot\t1\t1.0\t/etc/rc2.d/S01postfix\t../init.d/postfix\n", PASS),
+        ("l\t777\troot\troot\t1\t1.0\t/etc/rc2.d/S01openbsd-inetd\t../init.d/openbsd-inetd\n", WARN),
+        (Unknown("Permission denied"), UNKNOWN),
+    ],
+)
+def test_without_systemd_the_init_scripts_come_back(scripts: Reading, expected: State) -> None:
+    gone = {units.ENABLED: "not installed: systemd does not run here\n", units.SCRIPTS: scripts}
+    assert [one.state for one in told({**WELL, **gone}) if one.control == COMES_BACK.id] == [expected]
 
 
 @pytest.mark.parametrize(

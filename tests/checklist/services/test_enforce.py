@@ -155,6 +155,12 @@ def test_what_comes_back_by_itself_is_masked_but_not_what_is_wanted() -> None:
     assert {one.control for one in wanted} == {COMES_BACK.id}
 
 
+def test_without_systemd_the_init_script_is_masked() -> None:
+    line = "l\t777\troot\troot\t1\t1.0\t/etc/rc2.d/S01rpcbind\t../init.d/rpcbind\n"
+    gone: dict[str, Reading] = {units.ENABLED: "not installed: systemd does not run here\n", units.SCRIPTS: line}
+    assert changes(gone) == [SetUnit("rpcbind.service", Unit.MASKED)]
+
+
 # ── 110 and 143 ──
 
 MAIN = "!include conf.d/*.conf\n"

@@ -13,7 +13,7 @@ from lockdown.checklist.services.controls import CLEAR_MAILBOXES, COMES_BACK, DE
 from lockdown.config import Settings
 from lockdown.facts.listeners import Listener, listeners
 from lockdown.facts.scanner_files import Absent
-from lockdown.facts.units import ENABLED, enabled_units
+from lockdown.facts.units import ENABLED, boot_scripts, enabled_units
 from lockdown.model.finding import Evidence, Finding, State
 from lockdown.model.snapshot import Snapshot
 from lockdown.model.unknown import Unknown
@@ -107,26 +107,28 @@ def _clear(outward: list[Listener]) -> Finding:
 
 
 def _comes_back(snapshot: Snapshot) -> Finding:
-    match enabled_units(snapshot):
-        case Unknown(why):
-            return COMES_BACK.finding(
-                State.UNKNOWN,
-                f"What starts by itself could not be read: {why}.",
-                next_command="systemctl list-unit-files --state=enabled",
-            )
-        case Absent(why):
-            return COMES_BACK.finding(State.NOT_APPLICABLE, "systemd does not run here.", Evidence(ENABLED, why))
-        case units:
-            found = unwanted_units(units)
-            if found:
-                evidence = Evidence(ENABLED, ", ".join(found))
-                return COMES_BACK.finding(
-                    State.WARN,
-                    f"{', '.join(found)} starts by itself.",
-                    evidence,
-                    next_command=f"systemctl mask --now {found[0]}",
-                )
-            return COMES_BACK.finding(State.PASS, "Nothing that a mail server does not need starts by itself.")
+    units = starting(snapshot)
+    if isinstance(units, Unknown):
+        return COMES_BACK.finding(
+            State.UNKNOWN,
+            f"What starts by itself could not be read: {units.why}.",
+            next_command="systemctl list-unit-files --state=enabled     (without systemd: ls /etc/rc2.d)",
+        )
+    found = unwanted_units(units)
+    if found:
+        return COMES_BACK.finding(
+            State.WARN,
+            f"{', '.join(found)} starts by itself.",
+            Evidence(ENABLED, ", ".join(found)),
+            next_command=f"systemctl mask --now {found[0]}",
+        )
+    return COMES_BACK.finding(State.PASS, "Nothing that a mail server does not need starts by itself.")
+
+
+def starting(snapshot: Snapshot) -> frozenset[str] | Unknown:
+    """What starts with the machine: enabled units or, without systemd, the init scripts of a runlevel."""
+    units = enabled_units(snapshot)
+    return boot_scripts(snapshot) if isinstance(units, Absent) else units
 
 
 def unwanted_units(units: frozenset[str]) -> list[str]:

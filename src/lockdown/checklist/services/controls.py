@@ -46,7 +46,7 @@ COMES_BACK = Control(
     severity=Severity.LOW,
     why="A socket or a timer that is still enabled starts the service again.",
     fix="systemctl mask --now UNIT",
-    evidence="enabled sockets of systemd of services that a mail server does not need",
+    evidence="enabled units of systemd (init scripts, without it) of services that a mail server does not need",
     undo="systemctl unmask UNIT",
 )
 

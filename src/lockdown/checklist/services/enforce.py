@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from lockdown.checklist.services.audit import OLD, audit, declared, unwanted_units
+from lockdown.checklist.services.audit import OLD, audit, declared, starting, unwanted_units
 from lockdown.checklist.services.audit_probe import SEEN_NAMES_KEPT
 from lockdown.checklist.services.controls import CLEAR_MAILBOXES, COMES_BACK, DECLARED, NOTHING_OLD
 from lockdown.checklist.services.enforce_mailboxes import WITH_TLS, shut_clear_ports
@@ -17,7 +17,6 @@ from lockdown.config import Settings
 from lockdown.facts.owners import Owner, owners
 from lockdown.facts.packages import packages
 from lockdown.facts.postfix import Postfix, postfix
-from lockdown.facts.units import enabled_units
 from lockdown.model.change import Left, Proposal, Risk, SetPackage, SetPostfix, SetUnit, Unit
 from lockdown.model.finding import Finding, State
 from lockdown.model.snapshot import Snapshot
@@ -176,8 +175,8 @@ def _proposal(finding: Finding, place: tuple[str, int], one: Owner, change: SetU
 
 
 def _coming_back(snapshot: Snapshot, policy: Settings) -> Iterator[Proposal | Left]:
-    units = enabled_units(snapshot)
-    if not isinstance(units, frozenset):
+    units = starting(snapshot)
+    if isinstance(units, Unknown):
         return
     wanted = {OLD[place] for place in OLD if _is_meant(place, policy)}
     for unit in unwanted_units(units):
