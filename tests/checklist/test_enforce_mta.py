@@ -13,6 +13,8 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from lockdown.checklist.attachments.audit import audit as audit_attachments
 from lockdown.checklist.attachments.enforce import enforce as enforce_attachments
@@ -21,6 +23,7 @@ from lockdown.checklist.relaying.enforce import enforce as enforce_relaying
 from lockdown.config import Settings, read_settings
 from lockdown.engine.plan import places_of
 from lockdown.engine.snapshots import settings_of, snapshot_from_folder, snapshot_of
+from lockdown.facts import gateway
 from lockdown.model.change import Left, Proposal, SetPostfix
 from lockdown.model.finding import Finding
 from lockdown.model.snapshot import Snapshot
@@ -197,9 +200,8 @@ def test_only_what_cannot_be_anybodys_own_is_taken_from_mynetworks(networks: str
             "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination, check_client_access static:OK",
         ),
         (
-            "reject_non_fqdn_recipient, permit_mynetworks, permit_naked_ip_address, reject",
-            "reject_non_fqdn_recipient, permit_mynetworks, permit_sasl_authenticated, "
-            + "reject_unauth_destination, permit_naked_ip_address, reject",
+            "sleep 1, permit_mynetworks, permit, reject",
+            "sleep 1, permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination, permit, reject",
         ),
         ("permit_mx_backup, reject_unauth_destination", None),
     ],
@@ -230,3 +232,47 @@ def test_a_size_is_no_larger_than_what_the_scanner_here_reads() -> None:
              if isinstance(one, Proposal) and isinstance(one.change, SetPostfix)
              and one.change.name == "message_size_limit"}  # fmt: skip
     assert sizes == {str(30 * 1024**2)}
+
+
+def alone(snapshot: Snapshot) -> Snapshot:
+    """Without a gateway, whose settings take the most time to read."""
+    return replace(snapshot, readings={**snapshot.readings, gateway.SOURCE: Unknown("there is none")})
+
+
+_WORDS = st.sampled_from([
+    "permit_mynetworks", "permit_sasl_authenticated", "permit", "reject", "defer", "reject_unauth_destination",
+    "permit_naked_ip_address", "warn_if_reject", "check_client_access static:OK", "check_sender_access static:reject",
+    "check_helo_access inline:{friend=OK}", "permit_mx_backup", "check_policy_service unix:p", "nonsense", "sleep 1",
+    "permit_auth_destination", "reject_unverified_recipient", "$nothing", "{", "check_client_access",
+])  # fmt: skip
+_NETWORKS = st.sampled_from(
+    ["127.0.0.0/8", "0.0.0.0/0", "[::]/0", "!10.0.0.1", "10.0.0.0/8", "198.51.0.0/17", "x", "/y"]
+)
+
+
+@given(relay=st.lists(_WORDS, max_size=5), recipient=st.lists(_WORDS, max_size=4), client=st.lists(_WORDS, max_size=3),
+       networks=st.lists(_NETWORKS, max_size=3))  # fmt: skip
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_lists_say_what_is_proposed_closes_the_relay_and_is_proposed_once(
+    relay: list[str], recipient: list[str], client: list[str], networks: list[str]
+) -> None:
+    main = (
+        f"smtpd_relay_restrictions = {', '.join(relay)}\nsmtpd_recipient_restrictions = {' '.join(recipient)}\n"
+        f"smtpd_client_restrictions = {', '.join(client)}\nmynetworks = {' '.join(networks)}\n"
+    )
+    before = alone(host(main))
+    answers = list(enforce_relaying(before, Settings()))
+    assert places(answers) == places(bad(audit_relaying(before, Settings())))
+    made = {
+        (one.change.name, one.change.service): one.change.value
+        for one in answers
+        if isinstance(one, Proposal) and isinstance(one.change, SetPostfix)
+    }
+    assert all(value is not None for value in made.values())
+    overrides = "".join(f"{service}/{name} = {value}\n" for (name, service), value in made.items() if service)
+    after = alone(
+        host(main + "".join(f"{n} = {v}\n" for (n, service), v in made.items() if not service), overrides=overrides)
+    )
+    turned = places(one for one in answers if isinstance(one, Proposal))
+    assert not turned & places(bad(audit_relaying(after, Settings()))), made
+    assert not turned & places(one for one in enforce_relaying(after, Settings()) if isinstance(one, Proposal))

@@ -98,7 +98,9 @@ def _is_let_in(server: Postfix, service: Service, name: str) -> bool:
 
 def _harmless(server: Postfix, service: Service, written: Sequence[Element]) -> tuple[Element, ...]:
     """The words at the front that let no stranger through: with `reject` behind them, the list refuses."""
-    for count in range(len(written), 0, -1):
+    # smtpd looks for its rule up to the first `permit`, whatever stands before that, and does not start without it.
+    most = next((at for at, element in enumerate(written) if element.name == "permit"), len(written))
+    for count in range(most, 0, -1):
         front = ", ".join([*(element.text for element in written[:count]), "reject"])
         tried = as_if(server, [set_for_service(server, RELAY, front, service)])
         if walk(tried, _same(tried, service), RELAY, Client.STRANGER, Recipient.FOREIGN).outcome is Outcome.REJECTS:
@@ -118,6 +120,10 @@ def own_mail(mend: Mend) -> Answer:
         yield mend.left("Which service shall take mail there, only you can say.")
     elif not starts(server, service):
         change = set_where_written(server, RELAY, _with_rule(server, service), service)
+        changed = as_if(server, [change])
+        if not starts(changed, _same(changed, service)):
+            yield mend.left("What its relay list is for, only its writer can say.")
+            return
         yield mend.propose(change, Risk.LOW, "smtpd takes mail again, for your own domains")
     elif not server.is_reachable(service):
         yield mend.left("A port is opened to the world by a person: first everything else must hold.")

@@ -58,7 +58,8 @@ def no_smuggling(server: Postfix, service: Service, behind: Sequence[Upstream], 
 
 def _is_behind(server: Postfix, service: Service, behind: Sequence[Upstream]) -> bool:
     """Whether all that it hears comes through the gateway: whoever can connect past it, is judged by it alone."""
-    return not server.is_reachable(service) and any(isinstance(upstream, Here) and server.service_on_port(upstream.port) == service for upstream in behind)
+    leads_here = (one for one in behind if isinstance(one, Here) and server.service_on_port(one.port) == service)
+    return not server.is_reachable(service) and any(True for _ in leads_here)
 
 
 def _stops_the_published_attack(server: Postfix, service: Service) -> str:
