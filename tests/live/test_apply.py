@@ -59,7 +59,7 @@ def _seen(machine: Machine) -> dict[str, bytes | None]:
 
 def test_what_is_planned_is_done_proved_by_a_letter_and_brought_back_octet_for_octet(machine: Machine) -> None:
     before = _seen(machine)
-    done = _act(machine, "apply")
+    done = _act(machine, "approve")
     assert (done["end"], done["code"]) == ("applied", 0), done
     assert "mail flows" in done["says"][1]
     assert machine.run("postconf", "-h", "disable_vrfy_command").stdout == "yes\n"
@@ -171,7 +171,7 @@ def test_after_a_restart_of_the_machine_the_timer_is_set_again_or_the_time_is_ov
 def test_nothing_begins_on_top_of_an_unfinished_one(machine: Machine) -> None:
     settle(machine, profile="business")
     _act(machine, "apply")
-    ran = machine.run("env", f"PYTHONPATH={REPOSITORY}", sys.executable, "-m", "tests.rig.acting", "apply", check=False)
+    ran = machine.run("env", f"PYTHONPATH={REPOSITORY}", sys.executable, "-m", "tests.rig.acting", "approve", check=False)
     assert ran.returncode != 0
     assert "is on probation" in ran.stderr
 

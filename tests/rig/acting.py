@@ -1,7 +1,8 @@
 """Plan, apply, confirm and roll back with the room of the tests, from within a machine; killed at a step, if asked to.
 
     python -m tests.rig.acting plan
-    python -m tests.rig.acting apply [STEP]     (dies by SIGKILL when that step is reached)
+    python -m tests.rig.acting approve          (by the plan's id: it is made again)
+    python -m tests.rig.acting apply [STEP]     (at once; dies by SIGKILL when that step is reached)
     python -m tests.rig.acting recover [STEP]
     python -m tests.rig.acting confirm last
 
@@ -18,9 +19,19 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from lockdown.engine.apply import Means, apply_plan, confirm, means_of, plan_now, recover_here, roll_back_named
+from lockdown.engine.apply import (
+    Means,
+    apply_plan,
+    carry_out,
+    confirm,
+    means_of,
+    plan_now,
+    recover_here,
+    roll_back_named,
+)
 from lockdown.engine.apply_record import Approval
 from lockdown.engine.settings_files import load_settings
+from lockdown.engine.undo import alone
 from lockdown.host.session import origin_of
 from tests.rig import double
 
@@ -53,7 +64,11 @@ def _act(verb: str, argument: str, steps: list[str]) -> dict[str, Any]:
         done = roll_back_named(argument, "owner", means)
         return {"says": [done.says, *done.left, *done.problems], "code": done.exit_code, "mail": done.mail}
     plan = plan_now(means)
-    return _outcome(apply_plan(Approval(plan.id, "owner", origin_of(os.getpid())), means))
+    approval = Approval(plan.id, "owner", origin_of(os.getpid()))
+    if verb == "approve":
+        return _outcome(apply_plan(approval, means))
+    with alone(means.directory.applies):
+        return _outcome(carry_out(plan, approval, means))
 
 
 def _outcome(outcome: Any) -> dict[str, Any]:

@@ -75,6 +75,7 @@ def tell_reply(reply: Acted | Refused | Unknown, as_json: bool) -> int:
 def as_root(loaded: Loaded) -> Means:
     """The means to act in this process."""
     from lockdown.engine.apply import means_of
+    from lockdown.state.layout import make_folder
 
     if os.geteuid() != 0:
         raise OperatorError(
@@ -84,7 +85,7 @@ def as_root(loaded: Loaded) -> Means:
             try_this="sudo lockdown …     (the same command)",
         )
     means = means_of(loaded)
-    means.directory.prepare()
+    make_folder(means.directory.path)
     return means
 
 

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lockdown.cli.options import common_options, operator_name, print_json
+from lockdown.model.errors import OperatorError
 
 if TYPE_CHECKING:
     from lockdown.engine.plan import Group, Plan
+    from lockdown.state.layout import StateDirectory
 
 
 @click.command(
@@ -29,14 +31,13 @@ def command(items: tuple[str, ...], without: tuple[str, ...], config: Path | Non
     """The changes that would mend what fails here, as a diff, with reason, risk and side effects."""
     from lockdown.cli.plan_text import render_plan
     from lockdown.engine.apply import means_of, plan_now
-    from lockdown.engine.plan_files import keep_plan
     from lockdown.engine.settings_files import load_settings
 
     _check(items, without)
     loaded = load_settings(config)
     means = means_of(loaded)
     plan = plan_now(means, items, without)
-    kept = plan.is_empty or (means.directory.prepare() and keep_plan(means.directory, plan, operator_name()))
+    kept = plan.is_empty or _keep(means.directory, plan)
     if as_json:
         print_json("plan", **fields_of(plan))
     else:
@@ -47,6 +48,18 @@ def command(items: tuple[str, ...], without: tuple[str, ...], config: Path | Non
         if not kept:
             click.echo(f"The plan could not be kept in {means.directory.plans}.", err=True)
     return 0
+
+
+def _keep(directory: StateDirectory, plan: Plan) -> bool:
+    """Only that folder is made, and not those of the gateway, which belong to its own user."""
+    from lockdown.engine.plan_files import keep_plan
+    from lockdown.state.layout import make_folder
+
+    try:
+        make_folder(directory.path)
+    except OperatorError:
+        return False
+    return keep_plan(directory, plan, operator_name())
 
 
 def _check(items: Sequence[str], without: Sequence[str]) -> None:

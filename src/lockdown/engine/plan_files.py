@@ -56,7 +56,7 @@ def keep_plan(directory: StateDirectory, plan: Plan, by: str) -> bool:
 
 def shown_plan(directory: StateDirectory, id: str) -> Shown | None:
     """The plan of that id, as it was shown."""
-    if not re.fullmatch(ID_FORM, id):
+    if not re.fullmatch(ID_FORM, id) or not_ours(directory.plans):
         return None
     try:
         with (directory.plans / f"{id}.json").open("rb") as opened:
