@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockdown.facts.mail_log.events import Delivered, LoginFailed, Misbehaved, Queued, Received, Refused, Unread
+from lockdown.facts.mail_log.events import (
+    Delivered,
+    LoginFailed,
+    Misbehaved,
+    Queued,
+    Received,
+    Refused,
+    Trouble,
+    Unread,
+)
 from lockdown.facts.mail_log.prefix import when
 from lockdown.facts.mail_log.reading import read
 
@@ -161,8 +170,8 @@ def test_a_line_that_is_cut_or_holds_a_foreign_sign_never_raises(line: str, data
 
 
 def test_a_line_longer_than_any_server_writes_is_counted_and_not_read() -> None:
-    event = event_of("smtpd", "connect from " + "a" * 9000 + "[192.0.2.1]")
-    assert isinstance(event, Unread)
+    assert isinstance(event_of("smtpd", "warning: " + "a" * 7000), Trouble)
+    assert isinstance(event_of("smtpd", "warning: " + "a" * 9000), Unread)
 
 
 # ── when ──

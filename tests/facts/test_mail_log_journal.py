@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockdown.facts.mail_log.events import Gone, Received
+from lockdown.facts.mail_log.events import Gone, Received, Trouble
 from lockdown.facts.mail_log.journal import argv, entry
 
 ENTRY = {
@@ -47,6 +47,9 @@ def test_a_message_of_two_lines_cannot_begin_another_one() -> None:
     found = entry(encoded(MESSAGE="x\nMay  4 00:00:00 mx postfix/qmgr[1]: B1C2D: removed"))
     assert found is not None and found.reading is not None
     assert not isinstance(found.reading.event, Gone)
+    complaint = entry(encoded(MESSAGE="warning: one\ntwo\r\nthree"))
+    assert complaint is not None and complaint.reading is not None
+    assert complaint.reading.event == Trouble("warning", "one two  three")
 
 
 @given(st.binary(max_size=200))

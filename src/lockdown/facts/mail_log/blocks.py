@@ -55,8 +55,6 @@ _KINDS = {
     "smtpd": _SMTPD, "qmgr": _QMGR, "cleanup": _CLEANUP,
     **dict.fromkeys(("smtp", "lmtp", "local", "virtual", "pipe"), _DELIVERER),
 }  # fmt: skip
-Later = tuple[bytes, bytes, bytes, bytes]
-"""Stamp, tag, and the text in two pieces."""
 
 
 class BlockReader:
@@ -76,13 +74,10 @@ class BlockReader:
         lines = block.split(b"\n")
         if not lines[-1]:
             lines.pop()
-        odd: list[bytes] = []
-        if not block.isascii() or any(sign in block for sign in _ODD) or max(map(len, lines), default=0) > LONGEST:
-            lines, odd = _parted(lines)
+        is_odd = not block.isascii() or any(sign in block for sign in _ODD) or max(map(len, lines), default=0) > LONGEST
         picture = self.picture
         begun = picture.first
-        self._with_care(self._common(lines))
-        self._with_care(odd)
+        self._common(lines, is_odd=is_odd)
         picture.first = begun or _edge(lines) or picture.first
         picture.last = _edge(reversed(lines)) or picture.last
         self._stay_small()
@@ -97,22 +92,20 @@ class BlockReader:
             if len(known) > _MOST_KNOWN:
                 known.clear()
 
-    def _with_care(self, lines: Iterable[bytes]) -> None:
-        for line in lines:
-            reading = read(line)
-            if reading is None:
-                self.picture.others += bool(line.strip())
-                continue
-            self.picture.take(reading.line.daemon, reading.line.stamp, reading.event)
-            if reading.line.program == "exim" and (both := arrival(reading.line.text)):
-                self.picture.queued(both[1].queue_id, both[1].sender, both[1].size)
+    def _with_care(self, line: bytes) -> None:
+        reading = read(line)
+        if reading is None:
+            self.picture.others += bool(line.strip())
+            return
+        self.picture.take(reading.line.daemon, reading.line.stamp, reading.event)
+        if reading.line.program == "exim" and (both := arrival(reading.line.text)):
+            self.picture.queued(both[1].queue_id, both[1].sender, both[1].size)
 
-    def _tell(self, later: Iterable[Later]) -> None:
-        """Those of which only the text has to be read with care."""
-        for stamp, tag, word, rest in later:
-            daemon, text = self._daemons[tag], f"{word.decode()} {rest.decode()}"
-            event = postfix(daemon, text) if daemon else dovecot(text)
-            self.picture.take(daemon, stamp.decode().rstrip(), event)
+    def _tell(self, stamp: bytes, tag: bytes, word: bytes, rest: bytes) -> None:
+        """One of which only the text has to be read with care."""
+        daemon, text = self._daemons[tag], f"{word.decode()} {rest.decode()}"
+        event = postfix(daemon, text) if daemon else dovecot(text)
+        self.picture.take(daemon, stamp.decode().rstrip(), event)
 
     def _is_host(self, host: bytes) -> bool:
         if not _HOST.fullmatch(host):
@@ -128,25 +121,28 @@ class BlockReader:
         self._kinds[tag], self._daemons[tag] = (_DOVECOTS, "") if _DOVECOT.fullmatch(tag) else (kind, daemon)
         return self._kinds[tag]
 
-    def _common(self, lines: list[bytes]) -> list[bytes]:
-        """Count the plain lines, return the others. One loop without calls of ours: a call costs as much as a line."""
+    def _common(self, lines: list[bytes], *, is_odd: bool) -> None:
+        """Count the lines in their order. A plain one without a call of ours: a call costs as much as a line may."""
         picture, kinds, hosts, sessions = self.picture, self._kinds, self._hosts, self._sessions
         opened, orphans, senders, origins = picture.open, picture.orphans, picture.senders.pairs, picture.origins.pairs
         sent = picture.sent.pairs
         is_queue_id, is_received, is_queued, is_sent = (
             _QUEUE_ID.fullmatch, _RECEIVED.fullmatch, _QUEUED.fullmatch, _SENT.match
         )  # fmt: skip
-        left: list[bytes] = []
-        later: list[Later] = []
+        care, tell, beside = self._with_care, self._tell, 0
         stages: list[bytes] = []
-        is_short = bool(lines) and bool(_SHORT.match(lines[0]))
+        is_short = any(map(_SHORT.match, lines[:50]))
         is_stamp, width = (_SHORT.match, 16) if is_short else (_ISO.match, 19)
         stamp = second = b""
         for line in lines:
-            # Until it is counted below, it is left to be read with care.
-            left.append(line)
+            # Until it is counted below, it is one of those that are read with care.
+            beside += 1
+            if is_odd and _is_odd(line):
+                care(line)
+                continue
             if line[:width] != second:
                 if not is_stamp(line):
+                    care(line)
                     continue
                 second = line[:width]
             try:
@@ -156,10 +152,13 @@ class BlockReader:
                 else:
                     stamp, host, tag, word, rest = line.split(b" ", 4)
             except ValueError:
+                care(line)
                 continue
             if len(stamp) > LONGEST_STAMP:
+                care(line)
                 continue
             if host not in hosts and not self._is_host(host):
+                care(line)
                 continue
             kind = kinds.get(tag)
             if kind is None:
@@ -170,20 +169,24 @@ class BlockReader:
                         if _SESSION[word].fullmatch(rest):
                             known.add(rest)
                         else:
-                            later.append((stamp, tag, word, rest))
+                            tell(stamp, tag, word, rest)
+                            continue
                 elif (found := is_received(rest)) and is_queue_id(word):
                     opened[word] = found[1]
                 else:
-                    later.append((stamp, tag, word, rest))
+                    tell(stamp, tag, word, rest)
+                    continue
             elif kind == _QMGR:
                 before = opened.get(word)
                 if before is None and not is_queue_id(word):
-                    later.append((stamp, tag, word, rest))
-                elif rest == b"removed":
+                    tell(stamp, tag, word, rest)
+                    continue
+                if rest == b"removed":
                     if opened.pop(word, None) is None:
                         picture.ended.append(word)
                 elif not (found := is_queued(rest)):
-                    later.append((stamp, tag, word, rest))
+                    tell(stamp, tag, word, rest)
+                    continue
                 elif type(before) is not int:
                     sender, size = found[1], int(found[2])
                     opened[word] = size
@@ -194,7 +197,8 @@ class BlockReader:
                         origins[before] = origins.get(before, 0) + ONE + size
             elif kind == _CLEANUP:
                 if not rest.startswith(b"message-id=") or (word not in opened and not is_queue_id(word)):
-                    later.append((stamp, tag, word, rest))
+                    tell(stamp, tag, word, rest)
+                    continue
             elif kind == _DELIVERER:
                 found = is_sent(rest)
                 before = opened.get(word)
@@ -204,37 +208,32 @@ class BlockReader:
                     or rest.find(b", relay=", found.end()) > 0
                     or (before is None and not is_queue_id(word))
                 ):
-                    later.append((stamp, tag, word, rest))
+                    tell(stamp, tag, word, rest)
+                    continue
+                domain = found[1].lower()
+                if type(before) is int:
+                    sent[domain] = sent.get(domain, 0) + ONE + before
                 else:
-                    domain = found[1].lower()
-                    if type(before) is int:
-                        sent[domain] = sent.get(domain, 0) + ONE + before
-                    else:
-                        sent[domain] = sent.get(domain, 0) + ONE
-                        picture.unsized.append((word, domain))
-                    stages.append(found[2])
+                    sent[domain] = sent.get(domain, 0) + ONE
+                    picture.unsized.append((word, domain))
+                stages.append(found[2])
             elif kind == _OTHER:
+                care(line)
                 continue
             else:
-                later.append((stamp, tag, word, rest))
-            left.pop()
-        picture.lines += len(lines) - len(left) - len(later)
+                tell(stamp, tag, word, rest)
+                continue
+            beside -= 1
+        picture.lines += len(lines) - beside
         if stages:
             each = b"/".join(stages).split(b"/")
             for number, counter in enumerate(picture.stages):
                 counter.update(each[number::4])
-        self._tell(later)
-        return left
 
 
-def _parted(lines: list[bytes]) -> tuple[list[bytes], list[bytes]]:
-    """Those that can be read quickly, and those with signs that no mail server writes, or too long."""
-    plain: list[bytes] = []
-    odd: list[bytes] = []
-    for line in lines:
-        is_odd = len(line) > LONGEST or not line.isascii() or any(sign in line for sign in _ODD)
-        (odd if is_odd else plain).append(line)
-    return plain, odd
+def _is_odd(line: bytes) -> bool:
+    """It has signs that no mail server writes, or is too long."""
+    return len(line) > LONGEST or not line.isascii() or any(sign in line for sign in _ODD)
 
 
 def _edge(lines: Iterable[bytes]) -> str:
