@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lockdown.model.finding import Evidence, Severity
+from lockdown.model.traffic import Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class Alarm:
     answer: BlockFor | None = None
     accepted_by_closing: bool = False
     """A person who closes its incident has said that it may be so."""
+    wishes: tuple[Wish, ...] = ()
+    """What may be done about it by itself, the best first; the next is for when one does not help."""
 
     @property
     def key(self) -> str:

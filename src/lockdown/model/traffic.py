@@ -6,9 +6,11 @@ it harms whoever is named. Values only; the room of item 9 judges, the engine co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 
 class Forgeability(IntEnum):
@@ -70,7 +72,9 @@ _FORGEABILITY = {
     Dimension.SUBJECT: Forgeability.CONTENT,
 }
 
-Match = tuple[tuple[Dimension, str], ...]
+Key = tuple[Dimension, str]
+"""One value of one dimension."""
+Match = tuple[Key, ...]
 """All of these values together; a message matches that has each."""
 
 
@@ -133,3 +137,86 @@ class GripUser:
 
 
 Wish = Restrain | HoldQueued | GripUser
+
+
+# ── what has been seen ──
+
+
+class Seen(NamedTuple):
+    """One message as it is counted, however it ended: by what it can be told, and what was wrong with it."""
+
+    id: str
+    at: float
+    """Seconds on the clock of who counts: it never runs backwards, and no jump of the wall clock is in it."""
+    kind: str
+    keys: tuple[Key, ...]
+    size: int = 0
+    recipients: int = 0
+    """Accepted and refused."""
+    refused: int = 0
+    unknown: int = 0
+    """Of the refused, those that do not exist."""
+    relayed: int = 0
+    """Of the refused, those that are not ours: somebody wanted us to pass them on."""
+    spam: bool = False
+    trusted: bool = False
+    is_list: bool = False
+    """It says that it is of a mailing list, and how to leave it."""
+    answers_ours: bool | None = None
+    """Of a bounce: it is about a letter that went out here; None: it does not say about which it is."""
+
+    def has(self, match: Match) -> bool:
+        """Whether it has each of these values."""
+        return all(key in self.keys for key in match)
+
+
+class Hitter(NamedTuple):
+    """A value that many messages of the last minutes have, counted exactly."""
+
+    key: Key
+    messages: int
+    octets: int = 0
+    recipients: int = 0
+    refused: int = 0
+    unknown: int = 0
+    spam: int = 0
+    usual: float = 0.0
+    """Messages with it that are usual within the same time, at this hour of the week."""
+
+
+class Stage(NamedTuple):
+    """How long messages stay in one stage of delivery: median seconds lately, and usually."""
+
+    name: str
+    lately: float
+    usual: float
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """The messages of the last minutes, and what is known of those before."""
+
+    seconds: float
+    """How much time `seen` covers."""
+    seen: tuple[Seen, ...] = ()
+    """The oldest first."""
+    hitters: tuple[Hitter, ...] = ()
+    messages: int = 0
+    octets: int = 0
+    usual: float = 0.0
+    """Messages that are usual within this time, at this hour of the week."""
+    good: Mapping[Key, int] = field(default_factory=dict)
+    """Good messages of the last 30 days by value, of values that lately came often."""
+    good_messages: int = 0
+    """All good messages of the last 30 days."""
+    greatest: frozenset[Key] = frozenset()
+    """The sources of most good mail: never answered to as a whole."""
+    days: float = 0.0
+    """For so long good mail has been counted."""
+    relay_attempts: tuple[int, float] = (0, 0.0)
+    """Recipients elsewhere asked for by strangers: today, and on a usual day."""
+    stages: tuple[Stage, ...] = ()
+    deliveries: int = 0
+    """Those that `stages` rest on."""
+    unseen: str = ""
+    """What was not counted, and why."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
+from lockdown.model.traffic import Traffic
 from lockdown.model.unknown import Unknown
 
 Value: TypeAlias = str | int | float | tuple[str, ...]
@@ -121,3 +122,5 @@ class Window:
     """Of the day before this window; None while too little is known."""
     unseen: str = ""
     """What of the log was not looked at, and why; "" for nothing."""
+    traffic: Traffic | Unknown | None = None
+    """What the messages of the last minutes have in common; None where nobody counts."""
