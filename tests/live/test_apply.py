@@ -171,7 +171,9 @@ def test_after_a_restart_of_the_machine_the_timer_is_set_again_or_the_time_is_ov
 def test_nothing_begins_on_top_of_an_unfinished_one(machine: Machine) -> None:
     settle(machine, profile="business")
     _act(machine, "apply")
-    ran = machine.run("env", f"PYTHONPATH={REPOSITORY}", sys.executable, "-m", "tests.rig.acting", "approve", check=False)
+    ran = machine.run(
+        "env", f"PYTHONPATH={REPOSITORY}", sys.executable, "-m", "tests.rig.acting", "approve", check=False
+    )
     assert ran.returncode != 0
     assert "is on probation" in ran.stderr
 
