@@ -149,6 +149,8 @@ def test_postfix_rotates_its_log_itself_and_nothing_is_lost(machine: Machine) ->
     assert before.count(b"\n") > 40
     machine.run("postfix", "logrotate")
     machine.run("postqueue", "-f")
-    after = eventually(lambda: follower.read().octets, "what Postfix writes into the new file")
+    log = machine.path("/var/log/mail.log")
+    eventually(lambda: log.exists() and log.stat().st_size, "the new file")
+    after = eventually(lambda: follower.read().octets, "what Postfix writes")
     assert b"postfix/" in after
-    assert machine.path("/var/log/mail.log").stat().st_size < len(before)
+    assert log.stat().st_ino == follower.position.inode
