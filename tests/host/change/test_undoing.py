@@ -120,6 +120,12 @@ def test_what_was_taken_out_goes_back_behind_the_line_it_stood_behind() -> None:
     assert _back(before, [SetPostfix("b", None)], "a = 1\nx = 9\nc = 4\n") == "a = 1\nb = 2\nx = 9\nc = 4\n"
 
 
+def test_what_goes_back_does_not_take_in_a_continuation_of_nothing() -> None:
+    before = "# a\n  three\n# b\nalpha = one\n"
+    after = _back(before, [SetPostfix("alpha", None)], "# by hand\n  three\nbeta = 2\n")
+    assert maincf.value_of(after, "alpha") == "one"
+
+
 MASTER = (
     "smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd\n  -o syslog_name=x\n"
     "maildrop unix - n n - - pipe\n  flags=D user=v argv=/bin/true\n"

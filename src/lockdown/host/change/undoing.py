@@ -142,6 +142,11 @@ def _between(now: str, before: str, pieces: Sequence[str], split: Callable[[str]
             break
     else:
         at = 0 if first == 0 else len(have)
+    # A file that begins with a continuation of nothing would continue what comes to stand before it.
+    orphans = [
+        number + 1 for number, line in enumerate(have) if line[0].isspace() and line.lstrip()[:1] not in ("", "#")
+    ]
+    at = max([at, *orphans])
     ended = [piece if piece.endswith("\n") else f"{piece}\n" for piece in pieces]
     head = "".join(have[:at])
     return head + ("" if not head or head.endswith("\n") else "\n") + "".join(ended) + "".join(have[at:])
