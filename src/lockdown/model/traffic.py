@@ -78,6 +78,15 @@ Match = tuple[Key, ...]
 """All of these values together; a message matches that has each."""
 
 
+class Doors(StrEnum):
+    """Which ports a restraint is about: whoever guesses passwords may still deliver mail, and the other way round."""
+
+    MAIL = "mail"
+    """Port 25, and where the gateway listens."""
+    SIGN_IN = "sign-in"
+    """Where users sign in: submission, IMAP, POP3, ManageSieve. The gateway is not there; the packet filter is."""
+
+
 class Rung(IntEnum):
     """How an automatic answer treats what it matches; each has its end. The next is tried when one does not help."""
 
@@ -107,6 +116,7 @@ class Restrain:
     """Which part of the good mail of the last 30 days would have matched, from 0 to 1."""
     words: str
     """Why these values and no others, for people: "94 % from 203.0.113.0/24, no good mail in 30 days"."""
+    doors: Doors = Doors.MAIL
 
 
 @dataclass(frozen=True, slots=True)

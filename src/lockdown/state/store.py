@@ -10,7 +10,7 @@ Fails as: OperatorError "store-…" (locked, full, damaged, unwritable, newer), 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,13 +24,14 @@ from lockdown.model.finding import Finding
 from lockdown.model.held import HeldMessage, HeldState, QuarantineTotals
 from lockdown.model.mail import Block
 from lockdown.model.record import Audit, BlockRecord, Waiver
+from lockdown.model.restraint import Restraint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlalchemy import Connection
 
-    from lockdown.state.sql import audits, blocks, incidents, quarantine, versions
+    from lockdown.state.sql import audits, blocks, incidents, quarantine, restraints, versions
     from lockdown.state.sql.database import Database
 
 T = TypeVar("T")
@@ -41,8 +42,8 @@ HERE = "local"
 
 def _import_statements() -> None:
     """Bind the names that the methods below speak with. Once, when the first store is opened."""
-    global Database, audits, blocks, incidents, quarantine, versions
-    from lockdown.state.sql import audits, blocks, incidents, quarantine, versions
+    global Database, audits, blocks, incidents, quarantine, restraints, versions
+    from lockdown.state.sql import audits, blocks, incidents, quarantine, restraints, versions
     from lockdown.state.sql.database import Database
 
 
@@ -131,6 +132,28 @@ class Store:
         """All terms of exactly this network, the newest first."""
         net = _network(network)
         return self._database.ask(lambda link: blocks.history(link, self._host, net))
+
+    # ── restraints ──
+
+    def restrain(self, wanted: Restraint) -> Future[Restraint]:
+        """Treat what matches so until then. A term that runs for the same match and doors ends."""
+        return self._decide(lambda link: restraints.restrain(link, self._host, wanted))
+
+    def end_restraint(self, number: int, by: str, now: datetime) -> Future[bool]:
+        """End one now. False: it does not run."""
+        return self._decide(lambda link: restraints.end(link, self._host, number, by, now))
+
+    def active_restraints(self, now: datetime) -> list[Restraint]:
+        """Those that run, in the order they began."""
+        return self._database.ask(lambda link: restraints.active(link, self._host, now))
+
+    def restraint_history(self, since: datetime) -> list[Restraint]:
+        """Those that began since then, the newest first, a thousand at most."""
+        return self._database.ask(lambda link: restraints.history(link, self._host, since))
+
+    def count_hits(self, hits: Mapping[int, int]) -> Future[None]:
+        """What restraints have met meanwhile, by number."""
+        return self._database.write(lambda link: restraints.count(link, self._host, dict(hits)))
 
     # ── audits and waivers ──
 

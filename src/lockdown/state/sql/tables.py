@@ -20,7 +20,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The newest migration. A store that says so is opened without Alembic, whose import costs 200 ms."""
 
 
@@ -154,4 +154,24 @@ incidents = Table(
     Column("answers", JSON, nullable=False),
     Index("incidents_by_key", "host_id", "key", "number"),
     Index("incidents_by_end", "host_id", "closed_at"),
+)
+
+restraints = Table(
+    "restraints",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("host_id", String(255), nullable=False),
+    Column("match", Text, nullable=False),
+    Column("rung", Integer, nullable=False),
+    Column("since", Utc, nullable=False),
+    Column("until", Utc, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("incident", _Number, nullable=False),
+    Column("shadow", Integer, nullable=False),
+    Column("doors", String(32), nullable=False),
+    Column("hits", BigInteger, nullable=False),
+    Column("ended_at", Utc),
+    Column("ended_by", Text, nullable=False),
+    Index("restraints_by_end", "host_id", "until"),
 )
