@@ -121,6 +121,8 @@ class Conversation:
         """The first word is ours: 220, or why not (421 for load and limits, 554 for blocks; rule R7)."""
         worker = self._worker
         verdict = pipeline.judge(pipeline.AT_CONNECT, self.client, worker.settings)
+        if worker.restraints.in_force and verdict.kind < _DEFER:
+            verdict = worker.restraints.at_connect(self.client, verdict)
         if verdict is not ACCEPT and verdict.kind >= _DEFER:
             reply = in_place_of_a_greeting(verdict)
             worker.recorder.turned_away(self.client, verdict, reply)
@@ -331,7 +333,7 @@ class Conversation:
             return self.session.answer(TOO_MANY_COMMANDS)
         return self.session.answer_hello(self._worker.hostname, self._worker.offers(self.session.is_secure))
 
-    def _mail(self, event: Mail) -> Reply:
+    def _mail(self, event: Mail) -> Reply | Coroutine[Any, Any, Reply]:
         worker = self._worker
         if not worker.has_disk_room:
             return NO_ROOM
@@ -341,6 +343,9 @@ class Conversation:
                 return BLOCKED
         announced = Announced(self.client, event.sender, event.size, worker.counts.from_network(self.client))
         verdict = pipeline.judge(pipeline.AT_SENDER, announced, worker.settings)
+        seconds = 0.0
+        if worker.restraints.in_force and verdict.kind < _DEFER:
+            verdict, seconds = worker.restraints.at_sender(self.client, self._helo, event.sender, verdict)
         transaction = Transaction(
             worker, self.client, self._stranger or self._make_stranger(), event, self.session.is_secure
         )
@@ -349,7 +354,11 @@ class Conversation:
             worker.counts.put_off(self.client)
             return refusal(verdict)
         self._transaction = transaction
-        return SENDER_OK
+        return self._slowly(seconds, SENDER_OK) if seconds else SENDER_OK
+
+    async def _slowly(self, seconds: float, reply: Reply) -> Reply:
+        await self._worker.restraints.wait(seconds)
+        return reply
 
     def _is_turned_away(self) -> bool:
         """A block reaches those who are connected already at their next message; the gate may exempt them."""

@@ -22,6 +22,8 @@ AT_CONNECT = (monitoring.client,)
 AT_SENDER = (relaying.sender, attachments.sender)
 AT_RECIPIENT = (relaying.recipient, monitoring.recipient)
 AT_MESSAGE = (attachments.message,)
+# Beside these, at whichever of those moments the last of its values is known; asked only where a restraint is met.
+RESTRAINED = (monitoring.restrained,)
 # What is refused by its measures alone is not scanned: a bomb must not keep the engines busy. AT_SCANNED, which comes
 # next, stands in `scanning`: it is imported only by who has engines.
 

@@ -33,7 +33,7 @@ _HOUSEKEEPING_SECONDS = 3600.0
 
 
 class Quarantine:
-    """One worker's hand on the quarantine and on the store's blocks."""
+    """One worker's hand on the quarantine and on the store's blocks and restraints."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
@@ -94,7 +94,7 @@ class Quarantine:
     # ── the store's changes ──
 
     async def watch_store(self) -> None:
-        """Take over new blocks within half a second; once an hour, let go what is past its time."""
+        """Take over new blocks and restraints within half a second; once an hour, let go what is past its time."""
         housekeeping = 0.0
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
@@ -109,9 +109,14 @@ class Quarantine:
 
     def _read_blocks(self) -> None:
         store = self._store
-        if store is None or (version := store.version()) == self._version:
+        if store is None:
+            return
+        if hits := self._worker.restraints.take_hits():
+            store.count_hits(hits)
+        if (version := store.version()) == self._version:
             return
         self._worker.counts.blocks.replace(store.active_blocks(datetime.now(UTC)))
+        self._worker.restraints.replace(store.active_restraints(datetime.now(UTC)))
         self._version = version
 
     def _let_go(self) -> None:

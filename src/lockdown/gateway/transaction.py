@@ -56,6 +56,7 @@ class Transaction:
     """From MAIL to the answer to the final dot."""
 
     __slots__ = (
+        "_apart",
         "_client_left",
         "_delivery",
         "_in_flight",
@@ -100,6 +101,8 @@ class Transaction:
         """Of the outcome that is remembered until the client has shown that it heard our 250."""
         self._delivery: Delivery | None = None
         self._route: Route | None = None
+        self._apart = False
+        """Its mail to these recipients will be held; to others it must come on its own."""
         self._spool_failure = ""
         self._refused_besides = 0
         self._in_flight: bytes | None = None
@@ -136,14 +139,22 @@ class Transaction:
         lately, refused_lately = worker.counts.asked(client)
         asked = Asked(client, self.sender, address, len(self.accepted), lately, refused_lately)
         verdict = pipeline.judge(pipeline.AT_RECIPIENT, asked, worker.settings)
+        seconds, apart = 0.0, False
+        if worker.restraints.in_force and verdict.kind < _DEFER:
+            verdict, seconds = worker.restraints.at_recipient(self, address, verdict)
+            apart = worker.restraints.sets_apart(self, address)
         if verdict is not ACCEPT and verdict.kind >= _DEFER:
             return self._refuse_recipient(address.raw, verdict)
         way = route(address, client, worker.settings)
-        if self._route not in (None, way):
+        if self._route not in (None, way) or (self.accepted and apart is not self._apart):
             # Rule R6: one reply after the dot serves one class of recipients; the others come back.
             return self._not_taken(address.raw, OTHER_CLASS)
-        self._route = way
-        return self._ask(event)
+        self._route, self._apart = way, apart
+        return self._ask_slowly(seconds, event) if seconds else self._ask(event)
+
+    async def _ask_slowly(self, seconds: float, event: Recipient) -> Reply:
+        await self._worker.restraints.wait(seconds)
+        return await self._ask(event)
 
     def _refuse_recipient(self, path: str, verdict: Verdict) -> Reply:
         if verdict.code >= 500:
@@ -241,6 +252,10 @@ class Transaction:
         scanning = self._worker.scanning
         if scanning is not None and (verdict is ACCEPT or verdict.kind < _DEFER):
             verdict = await self._scan(scanning, mail, verdict)
+        if self._worker.restraints.in_force and verdict.kind < _DEFER:
+            verdict, seconds = self._worker.restraints.at_dot(self, verdict, self.scanned)
+            if seconds and verdict.kind < _DEFER:
+                await self._worker.restraints.wait(seconds)
         if verdict is not ACCEPT and verdict.kind >= _DEFER:
             self.hang_up = verdict.kind is Kind.HANG_UP
             return self._turn_down(_word(verdict), refusal(verdict, self.id), verdict.says, verdict)

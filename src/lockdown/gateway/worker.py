@@ -30,15 +30,17 @@ from lockdown.gateway.listener import Connection
 from lockdown.gateway.quarantine import Quarantine
 from lockdown.gateway.recipients import with_listed_recipients
 from lockdown.gateway.recorder import Recorder
+from lockdown.gateway.restraints import Restraints
 from lockdown.gateway.tls import server_context, upstream_context
 from lockdown.gateway.transaction import Transaction
 from lockdown.gateway.upstream import Offers, SmtpUpstream, Upstream, open_upstream
 from lockdown.model.mail import Client
 from lockdown.smtp.reply import Reply
 from lockdown.smtp.server import Limits
-from lockdown.state.layout import StateDirectory
+from lockdown.state.layout import StateDirectory, make_folder
 from lockdown.state.metrics import GatewayMetrics, prepare_metrics
 from lockdown.state.outcomes import Outcomes
+from lockdown.state.transactions import address_hash
 
 if TYPE_CHECKING:
     from lockdown.gateway.scanning import Scanning
@@ -79,6 +81,8 @@ class Worker:
         self.memory_per_message = int(settings.gateway.memory_per_message)
         self.memory = Memory(int(settings.gateway.memory))
         self.counts = Counts(settings, state.path, number, workers)
+        hides = settings.log.addresses == "hashed"
+        self.restraints = Restraints(settings, address_hash(make_folder(state.log)) if hides else None)
         self.outcomes = Outcomes(state.path, keep=settings.gateway.outcome_memory)
         self.facts = Facts(settings, self.counts, self.hostname)
         self.metrics = GatewayMetrics()

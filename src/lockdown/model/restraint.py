@@ -56,6 +56,9 @@ class Restrained(NamedTuple):
 
     client: Client
     restraints: tuple[Restraint, ...]
+    before_greeting: bool = False
+    crowded: bool = False
+    """So many already wait for their answers that one more may not."""
 
 
 def plain_value(dimension: Dimension, value: str) -> str:

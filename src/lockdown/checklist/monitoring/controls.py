@@ -63,6 +63,17 @@ DIRECTORY_HARVEST = Control(
     evidence="recipients refused to the client within the last hour",
     in_flight=True,
 )
+RESTRAINED = Control(
+    id="monitoring.restrained-mail",
+    title="What a flood has in common is slowed, put off, held or refused, and nothing else",
+    severity=Severity.HIGH,
+    why="A limit for each client alone is blind to a flood from five hundred of them.",
+    fix="lockdown block list     (`lockdown block why ADDRESS` says why, `lockdown block remove ID` ends one)",
+    evidence="the restraints in force: client, envelope and message, at the moment each is known",
+    undo="lockdown block remove ID",
+    side_effects="good mail that has the same in common is met too, until the restraint ends",
+    in_flight=True,
+)
 
 CONTROLS = (
     BLOCKED_CLIENTS,
@@ -71,5 +82,6 @@ CONTROLS = (
     RECIPIENTS_PER_MESSAGE,
     RECIPIENT_RATE,
     DIRECTORY_HARVEST,
+    RESTRAINED,
     *WATCHED,
 )

@@ -1,16 +1,21 @@
-"""Who may talk to us now, and for how many: blocks, open connections, rates, and the harvest of a directory.
+"""Who may talk to us now, and for how many: blocks, restraints, open connections, rates, the harvest of a directory.
 
-Blocks and rates are answers to a behaviour: in mode `observe` they accept and say what they would have done. A block
-that a person set is an order, not an answer: it stands in either mode and beats `never_block`, which binds the
-automatic ones alone. `never_limit` frees from rates, not from blocks and not from the size of one envelope.
+Blocks, restraints and rates are answers to a behaviour: in mode `observe` they accept and say what they would have
+done. A block that a person set is an order, not an answer: it stands in either mode and beats `never_block`, which
+binds the automatic ones alone. `never_limit` frees from rates, not from blocks and not from the size of one envelope. A
+restraint meets nobody whom one of these lists or `gateway.trusted_networks` names.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lockdown.config import Settings
 from lockdown.model.mail import AUTOMATIC, Asked, Block, Client
 from lockdown.model.networks import networks
-from lockdown.model.verdict import ACCEPT, Kind, Verdict
+from lockdown.model.restraint import Restrained, Restraint, match_in_words
+from lockdown.model.traffic import Dimension, Rung
+from lockdown.model.verdict import ACCEPT, Kind, Verdict, strictest
 
 BLOCKED = "monitoring.blocked-clients"
 CLIENT_CONNECTIONS = "monitoring.client-connections"
@@ -18,6 +23,10 @@ CLIENT_RATE = "monitoring.client-rate"
 RECIPIENTS_PER_MESSAGE = "monitoring.recipients-per-message"
 RECIPIENT_RATE = "monitoring.recipient-rate"
 DIRECTORY_HARVEST = "monitoring.directory-harvest"
+RESTRAINED = "monitoring.restrained-mail"
+
+PAUSE_SECONDS = 5.0
+"""Before the answer to a message that is slowed: RFC 5321 4.5.3.2 has clients wait for minutes."""
 
 ABUSE_FACTOR = 4
 """So many times over a limit is no longer doubt, and is answered for good: a 4xx would bring it back."""
@@ -130,3 +139,68 @@ def _observed(verdict: Verdict, policy: Settings) -> Verdict:
         return verdict
     would = f"would have answered {verdict.code} {verdict.code // 100}.{verdict.detail}: {verdict.says}"
     return Verdict(Kind.ACCEPT, verdict.control, would)
+
+
+# ── restraints ──
+
+_LATER, _NOT_NOW = "Too much mail of this kind; try again later", "Mail of this kind is not taken at present"
+_REFUSALS = {
+    Rung.DEFER: Verdict(Kind.DEFER, RESTRAINED, "", _LATER, 451, "7.1"),
+    Rung.REJECT: Verdict(Kind.REJECT, RESTRAINED, "", _NOT_NOW, 550, "7.1"),
+    # Where the packet filter lets somebody through, it is because it could not be told.
+    Rung.DROP: Verdict(Kind.REJECT, RESTRAINED, "", _NOT_NOW, 550, "7.1"),
+    Rung.QUARANTINE: Verdict(Kind.QUARANTINE, RESTRAINED),
+}
+_NETWORKS = (Dimension.NETWORK, Dimension.WIDE_NETWORK)
+_GREETINGS = {451: 421, 550: 554}
+"""RFC 5321 4.3.2 knows no other refusals in the place of a greeting."""
+
+
+def in_reach(client: Client, policy: Settings) -> bool:
+    """Whether an automatic answer may meet this client at all."""
+    exempt = (policy.monitoring.never_limit, policy.monitoring.never_block)
+    return not client.trusted and not any(client.address in networks(one) for one in exempt)
+
+
+def restrained(facts: Restrained, policy: Settings) -> Verdict:
+    """Judge a client, an envelope or a message by the restraints that it meets."""
+    if not in_reach(facts.client, policy):
+        return ACCEPT
+    return strictest([_by(restraint, facts, policy) for restraint in facts.restraints])
+
+
+def _by(restraint: Restraint, facts: Restrained, policy: Settings) -> Verdict:
+    says = f"{facts.client.address} meets {restraint.id} ({match_in_words(restraint.match)}): {restraint.why}"
+    verdict = _refusal(restraint, facts)
+    if verdict is None:
+        return Verdict(Kind.ACCEPT, RESTRAINED, f"{restraint.rung.name.lower()}: {says}")
+    verdict = replace(verdict, says=says)
+    if restraint.shadow or policy.monitoring.mode == "observe":
+        return Verdict(Kind.ACCEPT, RESTRAINED, f"would have been met by {restraint.rung.name.lower()}: {says}")
+    return verdict
+
+
+def _refusal(restraint: Restraint, facts: Restrained) -> Verdict | None:
+    rung = restraint.rung
+    if rung is Rung.SLOW and (facts.crowded or _is_second(restraint, facts.client)):
+        rung = Rung.DEFER
+    verdict = _REFUSALS.get(rung)
+    if verdict is None or not facts.before_greeting:
+        return verdict
+    return replace(verdict, code=_GREETINGS[verdict.code]) if verdict.code else None
+
+
+def _is_second(restraint: Restraint, client: Client) -> bool:
+    """One connection at a time, of the address or of its network; what is said in them knows no such number."""
+    dimensions = {dimension for dimension, _ in restraint.match}
+    if Dimension.CLIENT in dimensions:
+        return client.connections > 1
+    return not dimensions.isdisjoint(_NETWORKS) and client.prefix_connections > 1
+
+
+def pause(facts: Restrained, policy: Settings) -> float:
+    """For how many seconds the answer waits."""
+    if policy.monitoring.mode == "observe" or not in_reach(facts.client, policy):
+        return 0.0
+    slows = any(one.rung is Rung.SLOW and not one.shadow for one in facts.restraints)
+    return PAUSE_SECONDS if slows and not facts.crowded else 0.0
