@@ -408,6 +408,9 @@ class Monitoring(Section, frozen=True):
     never_limit: Annotated[
         tuple[str, ...], why("Networks whose rates and repetition are counted but never limited: your own relays.")
     ] = ()
+    mail_logs: Annotated[
+        tuple[str, ...], why("Logs of the mail server behind, as far as they may be read: who sends, and how fast.")
+    ] = ("/var/log/mail.log",)
     never_block: Annotated[
         tuple[str, ...], why("Networks that no automatic answer may block: admins, upstream, monitoring.")
     ] = ()

@@ -18,6 +18,7 @@ from lockdown.config import Settings
 from lockdown.engine import looked
 from lockdown.engine.drill_report import RESULTS
 from lockdown.engine.recent import Recent
+from lockdown.engine.traffic import TrafficCounter
 from lockdown.model.unknown import Unknown
 from lockdown.model.window import Drilled, EngineHealth, Lessons, ListHealth, Value, Window
 from lockdown.scan import blocklists
@@ -52,8 +53,10 @@ class Told:
 class Life:
     """Gathers windows for one state directory."""
 
-    def __init__(self, settings: Settings, directory: StateDirectory, recent: Recent) -> None:
-        self._settings, self._directory, self._recent = settings, directory, recent
+    def __init__(
+        self, settings: Settings, directory: StateDirectory, recent: Recent, counter: TrafficCounter | None = None
+    ) -> None:
+        self._settings, self._directory, self._recent, self._counter = settings, directory, recent, counter
 
     def window(self, told: Told, now: datetime) -> Window:
         """Everything as it is now."""
@@ -70,6 +73,7 @@ class Life:
             accepted=accepted(self._directory),
             usual=self._recent.usual(),
             unseen=self._recent.unseen,
+            traffic=self._counter.look() if self._counter is not None else None,
         )
 
 

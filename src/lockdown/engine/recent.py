@@ -22,6 +22,7 @@ from sys import intern
 import msgspec
 
 from lockdown.config import Settings
+from lockdown.engine.traffic import TrafficCounter
 from lockdown.model.networks import networks
 from lockdown.model.step import SENDER as DRILL_SENDER
 from lockdown.model.unknown import Unknown
@@ -52,12 +53,14 @@ class Recent:
         settings: Settings,
         directory: StateDirectory,
         own_addresses: Collection[str] = (),
+        counter: TrafficCounter | None = None,
         *,
         most_bytes: int = MOST_BYTES,
         most_events: int = MOST_EVENTS,
     ) -> None:
         self._most_bytes, self._most_events = most_bytes, most_events
         self._settings, self._folder, self._own = settings, directory.log, frozenset(own_addresses)
+        self._counter = counter
         self._antivirus = frozenset(settings.antivirus.engines)
         self._trusted = networks(settings.gateway.trusted_networks)
         self._drill_senders = {DRILL_SENDER}
@@ -73,6 +76,17 @@ class Recent:
 
     def look(self, now: datetime) -> tuple[Event, ...] | Unknown:
         """The events of the window that ends now, the oldest first."""
+        if isinstance(failed := self.read(now), Unknown):
+            return failed
+        self._let_go(now)
+        if len(self._unreadable) > max(_FEW_UNREADABLE, len(self._events)):
+            return Unknown(f"{len(self._unreadable)} of its latest lines cannot be read")
+        return tuple(event for event in self._events if not self._is_of_a_drill(event))
+
+    def read(self, now: datetime) -> Unknown | None:
+        """Take what has been written since; whoever counts hears of each message."""
+        if self._counter is not None:
+            self._counter.advance(now)
         try:
             if self._settings.log.addresses == "hashed" and len(self._drill_senders) == 1 and self._folder.is_dir():
                 self._drill_senders.add(address_hash(self._folder)(DRILL_SENDER))
@@ -80,10 +94,7 @@ class Recent:
                 self._read(path, now)
         except OSError as error:
             return Unknown(f"{self._folder}: {error.strerror or error}")
-        self._let_go(now)
-        if len(self._unreadable) > max(_FEW_UNREADABLE, len(self._events)):
-            return Unknown(f"{len(self._unreadable)} of its latest lines cannot be read")
-        return tuple(event for event in self._events if not self._is_of_a_drill(event))
+        return None
 
     @property
     def unseen(self) -> str:
@@ -133,6 +144,8 @@ class Recent:
                 minute = _minute(transaction.at)
                 self._drilling |= {(transaction.client.address, near) for near in range(minute - 1, minute + 2)}
             elif transaction.type not in _UNSEEN_KINDS:
+                if self._counter is not None:
+                    self._counter.take(transaction)
                 self._keep(self._event(transaction), now)
         return oldest
 

@@ -24,9 +24,12 @@ from lockdown.engine.blocking import Protected, protected_networks
 from lockdown.engine.incidents import CANNOT_WATCH, KEPT, answered, is_noted, is_over, told
 from lockdown.engine.life import Life, Told
 from lockdown.engine.recent import Recent, own_addresses
+from lockdown.engine.traffic import TrafficCounter
+from lockdown.engine.traffic_log import TrafficLog
 from lockdown.model.alarm import Alarm, Incident
 from lockdown.model.finding import Severity
 from lockdown.model.mail import AUTOMATIC
+from lockdown.model.traffic import HoldQueued, Restrain
 from lockdown.model.unknown import Unknown
 from lockdown.model.window import Window
 from lockdown.state.layout import StateDirectory
@@ -62,17 +65,28 @@ class Watch:
         checklist: Iterable[Room] = CHECKLIST,
     ) -> None:
         self._settings, self._directory, self._store = settings, directory, store
-        self._life = Life(settings, directory, Recent(settings, directory, own_addresses()))
+        self._counter = TrafficCounter(settings, directory.path)
+        self._recent = Recent(settings, directory, own_addresses(), self._counter)
+        self._traffic_log = TrafficLog(settings, directory.path, self._counter)
+        self._life = Life(settings, directory, self._recent, self._counter)
         self._answerer = Answerer(settings, store, protected or partial(protected_networks, settings))
         self._judges = judges(checklist)
         self._since: datetime | None = None
         self._looks = 0
 
+    def glance(self, now: datetime) -> bool:
+        """Take in what has been written since: whether something has become so frequent that a look is due."""
+        self._recent.read(now)
+        self._traffic_log.read(now)
+        return self._counter.hot
+
     def look(self, told_by_gateway: Told, now: datetime) -> Look:
         """One look: what rings, what has begun, what has ended."""
         self._since = self._since or now
+        self._traffic_log.read(now)
         window = self._life.window(told_by_gateway, now)
         alarms = tuple(ringing(self._judges, window, self._settings))
+        self._remember_traffic(alarms)
         before = {incident.number for incident in self._store.open_incidents()}
         incidents = self._raise(alarms, now)
         self._answer(zip(alarms, incidents, strict=True), now)
@@ -82,6 +96,14 @@ class Watch:
         looked.note(self._directory.path, now)
         opened = tuple(one for one in incidents if one.is_open and one.number not in before)
         return Look(alarms, opened, closed)
+
+    def _remember_traffic(self, alarms: tuple[Alarm, ...]) -> None:
+        """What is of a flood is no good mail; the rest is kept for weeks."""
+        wishes = (wish for alarm in alarms for wish in alarm.wishes)
+        self._counter.blame(wish.match for wish in wishes if isinstance(wish, Restrain | HoldQueued))
+        with suppress(OSError):  # the next look tries again; a full disk has an alarm of its own
+            self._counter.save()
+            self._traffic_log.keep()
 
     def _raise(self, alarms: tuple[Alarm, ...], now: datetime) -> list[Incident]:
         """All of them in one commit."""

@@ -1,5 +1,8 @@
 """The watch, as one worker keeps it: what it knows of its own engines, looked at every half minute in a thread.
 
+While mail flows it glances at what is written, several times a second, and looks at once when something has become
+frequent; while none does, that costs the sizes of two files.
+
 The builtin engine proves itself here as the others do: it is given the test virus and a plain letter. Only worker 0
 keeps watch, and only until it drains: its successor may have other settings.
 
@@ -11,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -42,6 +46,12 @@ class Pace(NamedTuple):
     """The builtin engine."""
     trial: float = 20.0
     """For it to read one letter."""
+    glance: float = 0.25
+    """While mail flows."""
+    idle: float = 1.0
+    """Between two questions whether any does."""
+    apart: float = 2.0
+    """At least between two looks, however hot it is."""
 
 
 PACE = Pace()
@@ -69,13 +79,39 @@ class Lookout:
             return
         try:
             watch = await asyncio.to_thread(Watch, self._worker.settings, self._worker.state, store)
-            pause = min(_FIRST_LOOK_SECONDS, self._pace.look)
-            while not self._worker.draining:
-                await asyncio.sleep(pause)
-                await self._look(watch)
-                pause = self._pace.look
+            await self._keep_looking(watch)
         finally:
             await asyncio.to_thread(store.close)
+
+    async def _keep_looking(self, watch: Watch) -> None:
+        now = asyncio.get_running_loop().time
+        due, soonest = now() + min(_FIRST_LOOK_SECONDS, self._pace.look), 0.0
+        pause, written = self._pace.idle, self._written()
+        while not self._worker.draining:
+            await asyncio.sleep(max(0.0, min(pause, due - now())))
+            before, written = written, self._written()
+            flows = written != before
+            pause = self._pace.glance if flows else self._pace.idle
+            is_hot = now() < due and flows and await self._glance(watch)
+            if is_hot:
+                due = min(due, max(soonest, now()))
+            if now() >= due:
+                await self._look(watch)
+                due, soonest = now() + self._pace.look, now() + self._pace.apart
+
+    def _written(self) -> tuple[tuple[str, int], ...]:
+        """How much the log holds: what has grown is worth a glance."""
+        files = sorted(self._worker.state.log.glob("gateway-*.jsonl"))[-2:]
+        with suppress(OSError):
+            return tuple((file.name, file.stat().st_size) for file in files)
+        return ()
+
+    async def _glance(self, watch: Watch) -> bool:
+        try:
+            return await asyncio.to_thread(watch.glance, self._clock())
+        except Exception:
+            log.exception("watch-broken")
+            return False
 
     async def _look(self, watch: Watch) -> None:
         try:

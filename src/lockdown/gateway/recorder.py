@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from lockdown.gateway.likeness import likeness
 from lockdown.gateway.scanned import logged as scan_logged
 from lockdown.model.mail import Client
 from lockdown.model.verdict import Verdict
@@ -16,6 +17,7 @@ from lockdown.smtp.reply import Reply
 from lockdown.state.transactions import (
     Kind,
     LoggedClient,
+    LoggedLikeness,
     LoggedReply,
     LoggedScan,
     LoggedVerdict,
@@ -34,6 +36,8 @@ _at = datetime.fromtimestamp
 _NO_VERDICT = LoggedVerdict()
 _NO_REPLY = LoggedReply()
 _NO_SCAN = LoggedScan()
+_LIKE_NOTHING = LoggedLikeness()
+_BOUNCE_OCTETS = 64 * 1024
 
 
 class Recorder:
@@ -77,6 +81,7 @@ class Recorder:
                 response=LoggedReply(reply.code, reply.enhanced, reply.lines[0]) if reply is not None else _NO_REPLY,
                 upstream=upstream,
                 digest=body.digest()[:16].hex() if body is not None and size else "",
+                like=_like(transaction) if transaction.scanned is not None else _LIKE_NOTHING,
             )
         )
         if not self._awaits_flush:
@@ -116,6 +121,14 @@ class Recorder:
     def remove_old(self) -> None:
         """Files past their time."""
         self._log.remove_old(datetime.now(UTC))
+
+
+def _like(transaction: Transaction) -> LoggedLikeness:
+    scanned, body = transaction.scanned, transaction.body
+    assert scanned is not None
+    # A bounce tells in its body which letter it is about.
+    start = body.start(_BOUNCE_OCTETS) if body is not None and not transaction.sender.raw and body.in_memory else b""
+    return likeness(scanned, start)
 
 
 def _logged(verdict: Verdict | None, says: str) -> LoggedVerdict:

@@ -95,6 +95,31 @@ class LoggedScan(msgspec.Struct, frozen=True, omit_defaults=True):
     """spf, dkim, dmarc, arc."""
 
 
+class LoggedLikeness(msgspec.Struct, frozen=True, omit_defaults=True):
+    """By what a message can be told to be one of many: who vouches for it, and what it says."""
+
+    dkim: str = ""
+    """The domain of a signature that holds and is aligned with From."""
+    spf: str = ""
+    """The envelope domain, where SPF passes and is aligned with From."""
+    author: str = ""
+    """The domain of From, whoever wrote it."""
+    body: list[str] = []
+    """Digests of its text without numbers and names, and of its longest line."""
+    subject: str = ""
+    """Its words, numbers as #."""
+    hosts: list[str] = []
+    """Whither its links lead."""
+    files: list[str] = []
+    """Digests of its attachments."""
+    lists: bool = False
+    """It has the header of a mailing list."""
+    names: str = ""
+    """Digest of its Message-ID."""
+    about: list[str] = []
+    """Of a bounce: digests of the Message-IDs that it names."""
+
+
 class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the log."""
 
@@ -114,6 +139,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     response: LoggedReply = LoggedReply()
     upstream: str = ""
     digest: str = ""
+    like: LoggedLikeness = LoggedLikeness()
 
 
 _encode = msgspec.json.Encoder().encode
@@ -245,7 +271,7 @@ def _without_addresses(transaction: Transaction, hashed: Callable[[str], str]) -
     def clean(text: str) -> str:
         return _ADDRESS.sub(lambda found: hashed(found[0]), text)
 
-    verdict, response, scan = transaction.verdict, transaction.response, transaction.scan
+    verdict, response, scan, like = transaction.verdict, transaction.response, transaction.scan, transaction.like
     return msgspec.structs.replace(
         transaction,
         sender=hashed(transaction.sender),
@@ -256,6 +282,7 @@ def _without_addresses(transaction: Transaction, hashed: Callable[[str], str]) -
             scan, reasons=[clean(reason) for reason in scan.reasons], unread=[clean(one) for one in scan.unread]
         ),
         response=msgspec.structs.replace(response, text=clean(response.text)),
+        like=msgspec.structs.replace(like, subject=hashed(like.subject)),
     )
 
 

@@ -13,7 +13,6 @@ CARD = Card(
     controls=CONTROLS,
     empty={
         "enforce": "Lockdown sets up no monitoring of other programs yet.",
-        "watch": "Queues are not watched yet; the gateway's own gates answer floods as they arrive.",
         "drill": "No harmless flood is sent to prove the answer yet.",
     },
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lockdown.checklist.monitoring.flood_controls import FLOODS
 from lockdown.checklist.monitoring.watch_controls import WATCHED
 from lockdown.model.finding import Control, Severity
 
@@ -83,5 +84,6 @@ CONTROLS = (
     RECIPIENT_RATE,
     DIRECTORY_HARVEST,
     RESTRAINED,
+    *FLOODS,
     *WATCHED,
 )

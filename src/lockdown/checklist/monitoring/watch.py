@@ -1,0 +1,469 @@
+"""Watch over item 9: floods and what explains them, full mailboxes to come, bounces, subscriptions, a slow queue.
+
+A flood is much of what comes, or far more than usual, and it must look like one: copies to the same people, spam,
+guessed recipients, or a sender whom nobody vouches for. A newsletter is none of that. Only what explains a flood is
+answered to (`attribution`); where nothing does, or only what is forged, it is told.
+
+Facts that are Unknown ring too, as `monitoring.cannot-watch`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from lockdown.checklist.mailboxes.fitting import BY_PROFILE
+from lockdown.checklist.monitoring.attribution import TERM, Explanation, explanations, is_proven, labels_not_used
+from lockdown.checklist.monitoring.flood_controls import (
+    BOUNCES,
+    BYTE_BOMB,
+    FLOOD,
+    FORGED,
+    RELAY_SEEKERS,
+    SLUGGISH,
+    SUBSCRIPTIONS,
+)
+from lockdown.config import Settings
+from lockdown.model.alarm import Alarm
+from lockdown.model.finding import Evidence, Severity
+from lockdown.model.traffic import (
+    Dimension,
+    Forgeability,
+    Grip,
+    GripUser,
+    Hitter,
+    HoldQueued,
+    Match,
+    Restrain,
+    Rung,
+    Seen,
+    Stage,
+    Traffic,
+    Wish,
+)
+from lockdown.model.unknown import Unknown
+from lockdown.model.window import Window
+from lockdown.state.sketches import tail
+
+ITEM = "monitoring"
+FLOOR, FLOOR_OCTETS = 30, 100_000_000
+SHARE = 0.2
+"""Of all that comes."""
+FACTOR, CHANCE = 8.0, 1e-6
+"""So much more than usual, and so unlikely that it is chance."""
+NORMAL_FACTOR = 3.0
+"""A source that has sent a third of this at the same hour of other weeks does what it always does."""
+HISTORY_DAYS = 7.0
+"""Before, nobody knows what is usual."""
+SAME_SHARE, SPAM_SHARE, UNKNOWN_SHARE = 0.5, 0.3, 0.3
+CROWDED = 8.0
+"""Messages for each recipient: what is meant for many people is one for each."""
+QUIET_SHARE = 0.1
+VOUCHED = 0.8
+SPREAD_NETWORKS, SPREAD_SHARE = 10, 0.5
+"""So many networks, and none of them with more than this share: nobody's address explains it."""
+BOUNCES_MOST = 20
+DOMAINS, DOMAINS_SHARE = 15, 0.4
+RELAY_MOST, RELAY_FACTOR = 200, 5.0
+SLOW_SECONDS, SLOW_FACTOR, SLOW_DELIVERIES = 10.0, 5.0, 20
+OVERLAP = 0.7
+MOST_ALARMS = 10
+_MOST_EVIDENCE = 5
+_HOUR = 3600.0
+_NULL = (Dimension.SENDER, "")
+_UNLABELLED = (Dimension.HELO, Dimension.WIDE_NETWORK, Dimension.SENDER_DOMAIN)
+"""What floods are not looked for by: somebody's neighbours, and names that say little."""
+_ORDER = tuple(Dimension)
+
+
+class Flood(NamedTuple):
+    """Messages that belong together, and why they are no ordinary mail."""
+
+    by: Hitter
+    seen: tuple[Seen, ...]
+    reasons: tuple[str, ...]
+
+
+def watch(window: Window, policy: Settings) -> Iterator[Alarm]:
+    """All that is wrong with item 9 now."""
+    yield from _unknown(window)
+    traffic = window.traffic
+    if traffic is None or isinstance(traffic, Unknown):
+        return
+    yield from _floods(traffic, policy)
+    yield from _bounces(traffic)
+    yield from _relay_seekers(traffic)
+    yield from _sluggish(traffic)
+
+
+def _unknown(window: Window) -> Iterator[Alarm]:
+    traffic = window.traffic
+    facts = {
+        "the log": window.events.why if isinstance(window.events, Unknown) else window.unseen,
+        "the traffic": traffic.why if isinstance(traffic, Unknown) else traffic.unseen if traffic else "",
+    }
+    for name, why in facts.items():
+        if why:
+            yield Alarm(
+                f"{ITEM}.cannot-watch",
+                name,
+                FLOOD.id,
+                Severity.MEDIUM,
+                f"{name[:1].upper()}{name[1:]} cannot be looked at: {why}.",
+                "the gateway's own limits hold as before, but a flood may go unnoticed",
+                next_command="lockdown doctor",
+            )
+
+
+# ── floods ──
+
+
+def _floods(traffic: Traffic, policy: Settings) -> Iterator[Alarm]:
+    """The largest first; what is mostly part of one that was told is not told again."""
+    told: list[set[int]] = []
+    hitters = sorted(traffic.hitters, key=lambda one: (-one.messages, _ORDER.index(one.key[0])))
+    # Confirmations have words in common, too: whom they come to explains them, and not the words.
+    for flood in _to_one_person(hitters, traffic):
+        if (alarm := _subscribed(flood)) is not None:
+            told.append(set(map(id, flood.seen)))
+            yield alarm
+    for hitter in hitters:
+        if len(told) >= MOST_ALARMS:
+            return
+        if hitter.key[0] in _UNLABELLED or hitter.key == _NULL or not is_beyond(hitter, traffic):
+            continue
+        flood = _flood(hitter, traffic)
+        if flood is None or _is_told(flood, told):
+            continue
+        flood, found = _narrowed(flood, traffic)
+        alarm = None if _is_told(flood, told) else _explained(flood, found, traffic, policy)
+        if alarm is not None:
+            told.append(set(map(id, flood.seen)))
+            yield alarm
+
+
+def _to_one_person(hitters: Sequence[Hitter], traffic: Traffic) -> Iterator[Flood]:
+    for hitter in [one for one in hitters if one.key[0] is Dimension.RECIPIENT and is_beyond(one, traffic)][
+        :MOST_ALARMS
+    ]:
+        flood = _flood(hitter, traffic)
+        if flood is not None:
+            yield flood
+
+
+def _is_told(flood: Flood, told: Sequence[set[int]]) -> bool:
+    inside = set(map(id, flood.seen))
+    return any(len(inside & others) >= OVERLAP * len(inside) for others in told)
+
+
+def is_beyond(hitter: Hitter, traffic: Traffic) -> bool:
+    """It is much, of all or against what is usual; and it is not what this source always sends at this hour."""
+    is_large = hitter.octets >= FLOOR_OCTETS
+    if hitter.messages < FLOOR and not is_large:
+        return False
+    if hitter.messages <= NORMAL_FACTOR * hitter.usual and not is_large:
+        return False
+    share = hitter.messages / traffic.messages if traffic.messages else 0.0
+    share_octets = hitter.octets / traffic.octets if traffic.octets and is_large else 0.0
+    return max(share, share_octets) >= SHARE or _is_unusual(hitter.messages, hitter.usual, traffic)
+
+
+def _is_unusual(messages: int, usual: float, traffic: Traffic) -> bool:
+    return (
+        traffic.days >= HISTORY_DAYS
+        and messages >= max(FLOOR, FACTOR * usual)
+        and tail(messages, max(usual, 0.1)) < CHANCE
+    )
+
+
+def _flood(hitter: Hitter, traffic: Traffic) -> Flood | None:
+    """Those of its messages that look like a flood, if so many do."""
+    seen = tuple(one for one in traffic.seen if hitter.key in one.keys)
+    if hitter.key[0] is Dimension.RECIPIENT:
+        # To one person comes also what he waits for: what its source has sent before is left out.
+        seen = tuple(one for one in seen if not _is_known(one, traffic))
+    spam = tuple(one for one in seen if one.spam)
+    if SPAM_SHARE * len(seen) <= len(spam) and len(spam) >= FLOOR:
+        return Flood(hitter, spam, (f"{len(spam)} of {len(seen)} look like spam",))
+    if len(seen) < FLOOR and sum(one.size for one in seen) < FLOOR_OCTETS:
+        return None
+    if is_newsletter(seen, traffic):
+        return None
+    reasons = tuple(_reasons(seen, traffic))
+    return Flood(hitter, seen, reasons) if reasons else None
+
+
+def _is_known(one: Seen, traffic: Traffic) -> bool:
+    """It comes from where good mail has come from, and somebody vouches for it."""
+    return any(key[0].forgeability is Forgeability.PROVEN and traffic.good.get(key, 0) >= FLOOR for key in one.keys)
+
+
+def is_newsletter(seen: Sequence[Seen], traffic: Traffic) -> bool:
+    """One source, one for each of many recipients, hardly any that is spam or goes nowhere, and somebody vouches."""
+    if not seen or _crowding(seen) > 1 / VOUCHED:
+        return False
+    asked = max(1, sum(one.recipients for one in seen))
+    bad = max(sum(one.spam for one in seen) / len(seen), sum(one.refused for one in seen) / asked)
+    if bad > QUIET_SHARE:
+        return False
+    sources = Counter(key for one in seen for key in one.keys if key[0].forgeability <= Forgeability.UNFORGEABLE)
+    one_source = [key for key, count in sources.items() if count >= VOUCHED * len(seen)]
+    vouched = sum(is_proven(one) or one.is_list for one in seen) >= VOUCHED * len(seen)
+    return bool(one_source) and (vouched or any(traffic.good.get(key, 0) >= FLOOR for key in one_source))
+
+
+def _crowding(seen: Sequence[Seen]) -> float:
+    """Messages for each recipient."""
+    recipients = Counter(key for one in seen for key in one.keys if key[0] is Dimension.RECIPIENT)
+    return recipients.total() / len(recipients) if recipients else 0.0
+
+
+def _reasons(seen: Sequence[Seen], traffic: Traffic) -> Iterator[str]:
+    """Why these are no ordinary mail."""
+    asked = max(1, sum(one.recipients for one in seen))
+    unknown = sum(one.unknown for one in seen)
+    if unknown >= UNKNOWN_SHARE * asked:
+        yield f"{unknown} of {asked} recipients do not exist"
+    unproven = sum(not is_proven(one) for one in seen) if _is_proof_known(traffic) else 0
+    crowding, copies = _crowding(seen), _copies(seen)
+    is_unproven = unproven >= SAME_SHARE * len(seen)
+    is_known = _comes_from_good(seen, traffic)
+    if crowding >= CROWDED and not is_known:
+        yield f"{crowding:.0f} messages for each recipient"
+    if copies >= SAME_SHARE and is_unproven and not is_known:
+        yield f"{copies:.0%} say the same, and nobody vouches for {unproven} of {len(seen)}"
+    if is_unproven and not is_known and _is_unusual(len(seen), 0.0, traffic):
+        yield f"nobody vouches for {unproven} of {len(seen)}, and so many are not usual"
+    if (octets := sum(one.size for one in seen)) >= FLOOR_OCTETS and crowding >= 2:
+        yield f"{octets / 1e6:,.0f} MB"
+
+
+def _is_proof_known(traffic: Traffic) -> bool:
+    """Where nobody asks who vouches for senders, that nobody does means nothing."""
+    return any(is_proven(one) for one in traffic.seen) or any(
+        key[0].forgeability is Forgeability.CONTENT for one in traffic.seen[-FLOOR:] for key in one.keys
+    )
+
+
+def _copies(seen: Sequence[Seen]) -> float:
+    """The share of the most frequent text, attachment or link."""
+    contents = (Dimension.BODY, Dimension.ATTACHMENT)
+    said = Counter(key for one in seen for key in one.keys if key[0] in contents)
+    return said.most_common(1)[0][1] / len(seen) if said else 0.0
+
+
+def _comes_from_good(seen: Sequence[Seen], traffic: Traffic) -> bool:
+    """Half of it comes from sources that have sent good mail on more than one day's worth of messages."""
+    kinds = (Forgeability.PROVEN, Forgeability.UNFORGEABLE)
+    wide = Dimension.WIDE_NETWORK
+    known = sum(
+        any(
+            key[0].forgeability in kinds and key[0] is not wide and traffic.good.get(key, 0) >= FLOOR
+            for key in one.keys
+        )
+        for one in seen
+    )
+    return known >= SAME_SHARE * len(seen)
+
+
+def _subscribed(flood: Flood) -> Alarm | None:
+    """Many proven domains to one recipient: nobody of them does wrong, so nobody is answered to."""
+    recipient = flood.by.key[1]
+    if sum(one.spam for one in flood.seen) > SPAM_SHARE * len(flood.seen):
+        return None
+    proven = {key[1] for one in flood.seen for key in one.keys if key[0] in (Dimension.DKIM, Dimension.SPF)}
+    if len(proven) < max(DOMAINS, DOMAINS_SHARE * len(flood.seen)):
+        return None
+    return Alarm(
+        f"{ITEM}.subscription-bomb",
+        recipient,
+        SUBSCRIPTIONS.id,
+        Severity.HIGH,
+        f"{recipient} has got {len(flood.seen)} messages of {len(proven)} domains lately, as after being signed up "
+        "everywhere by somebody else.",
+        "they are delivered: each sender is honest, so nobody is blocked; something that matters may drown in them",
+        _evidence(flood.seen),
+        "ask the recipient for orders, transfers and changed passwords of these hours",
+    )
+
+
+def _explained(flood: Flood, found: Sequence[Explanation], traffic: Traffic, policy: Settings) -> Alarm | None:
+    is_of_us = all(one.trusted for one in flood.seen)
+    if not found and flood.by.key[0].forgeability is Forgeability.LABEL and flood.by.key[0] is not Dimension.RECIPIENT:
+        return None  # many who call themselves the same: what they have in common is told by another value, or nothing
+    fills = _fills(flood, traffic, policy)
+    is_spread = _is_spread(flood.seen)
+    name, control = ("byte-bomb", BYTE_BOMB) if fills else ("forged-flood", FORGED) if is_spread else ("flood", FLOOD)
+    unused = labels_not_used(flood.seen)
+    because = "; ".join((*flood.reasons, *((fills,) if fills else ())))
+    words = "; ".join(filter(None, (found[0].words if found else "nothing explains it that may be blocked", unused)))
+    minutes = max(1, round(traffic.seconds / 60))
+    says = f"{len(flood.seen)} messages in {minutes} min ({because}): {words}."
+    user = next((value for one in found[:1] for dimension, value in one.match if dimension is Dimension.USER), "")
+    meanwhile = "what matches is answered for an hour" if found else "the gateway's own limits hold"
+    wishes = tuple(_wishes(found, user))
+    if is_of_us and not user:
+        meanwhile, wishes = "they come from a client that you trust, so they are let through and told", ()
+    return Alarm(
+        f"{ITEM}.{name}",
+        _object(found[0].match if found else (flood.by.key,)),
+        control.id,
+        Severity.HIGH,
+        says,
+        meanwhile,
+        _evidence(flood.seen),
+        _next(found, flood),
+        wishes=wishes,
+    )
+
+
+def _narrowed(flood: Flood, traffic: Traffic) -> tuple[Flood, tuple[Explanation, ...]]:
+    """Whom a flood hits has other mail too: the flood is what its explanation has met."""
+    found = explanations(flood.seen, traffic)
+    if not found or flood.by.key[0] is not Dimension.RECIPIENT:
+        return flood, found
+    seen = tuple(one for one in traffic.seen if one.has(found[0].match))
+    reasons = tuple(_reasons(seen, traffic))
+    if len(seen) < FLOOR or not reasons:
+        return flood, found
+    return Flood(flood.by, seen, reasons), explanations(seen, traffic) or found
+
+
+def _is_spread(seen: Sequence[Seen]) -> bool:
+    networks = Counter(key for one in seen for key in one.keys if key[0] is Dimension.NETWORK)
+    return len(networks) >= SPREAD_NETWORKS and networks.most_common(1)[0][1] < SPREAD_SHARE * len(seen)
+
+
+def _fills(flood: Flood, traffic: Traffic, policy: Settings) -> str:
+    """How soon the mailbox that gets most of it would be full, if that is within the hour, even were it empty."""
+    octets: Counter[str] = Counter()
+    for one in flood.seen:
+        for dimension, value in one.keys:
+            if dimension is Dimension.RECIPIENT:
+                octets[value] += one.size
+    if not octets:
+        return ""
+    recipient, most = octets.most_common(1)[0]
+    room = int(policy.mailboxes.limit) or BY_PROFILE[policy.site.profile]
+    seconds = room * traffic.seconds / most if most else _HOUR
+    if most < FLOOR_OCTETS or seconds >= _HOUR:
+        return ""
+    return f"{recipient} gets {most / 1e6:,.0f} MB, an empty mailbox of its size is full in {round(seconds / 60)} min"
+
+
+def _wishes(found: Sequence[Explanation], user: str) -> Iterator[Wish]:
+    """The mildest answer to the best explanation, then a firmer one, then the next explanation."""
+    if user:
+        yield GripUser(user, Grip.HOLD_OUTBOUND, found[0].words)
+        yield HoldQueued(found[0].match, found[0].words)
+        return
+    for index, one in enumerate(found):
+        is_content = all(key[0].forgeability is Forgeability.CONTENT for key in one.match)
+        # What is told by its text alone may be somebody's letter: it is held, where nothing is lost.
+        rungs = (Rung.QUARANTINE,) if is_content else (Rung.DEFER, Rung.QUARANTINE)
+        for rung in rungs[: 2 if index == 0 else 1]:
+            yield Restrain(one.match, rung, TERM, one.coverage, one.spill, one.words)
+
+
+def _object(match: Match) -> str:
+    return ", ".join(f"{dimension.value} {value}" for dimension, value in match)
+
+
+def _next(found: Sequence[Explanation], flood: Flood) -> str:
+    places = (Dimension.CLIENT, Dimension.NETWORK)
+    place = next((value for one in found[:1] for dimension, value in one.match if dimension in places), "")
+    return f"lockdown block why {place}" if place else f"lockdown trace {flood.seen[-1].id}"
+
+
+def _evidence(seen: Sequence[Seen]) -> tuple[Evidence, ...]:
+    """The latest of them."""
+    return tuple(
+        Evidence(f"log {one.id}", f"{_client(one)}: {one.kind}, {one.size} octets") for one in seen[-_MOST_EVIDENCE:]
+    )
+
+
+def _client(one: Seen) -> str:
+    return next((value for dimension, value in one.keys if dimension is Dimension.CLIENT), "this machine")
+
+
+# ── bounces ──
+
+
+def _bounces(traffic: Traffic) -> Iterator[Alarm]:
+    """To one recipient, of letters that did not go out here."""
+    bounces = [one for one in traffic.seen if _NULL in one.keys and one.answers_ours is not True]
+    to = Counter(key for one in bounces for key in one.keys if key[0] is Dimension.RECIPIENT)
+    for key, count in to.most_common(MOST_ALARMS):
+        if count <= BOUNCES_MOST:
+            return
+        seen = [one for one in bounces if key in one.keys]
+        told = sum(one.answers_ours is False for one in seen)
+        says = f"{count} bounces came to {key[1]} lately"
+        match: Match = (_NULL, key)
+        yield Alarm(
+            f"{ITEM}.backscatter",
+            key[1],
+            BOUNCES.id,
+            Severity.MEDIUM,
+            f"{says}; {told} name letters, and none of these went out here." if told else f"{says}.",
+            "somebody uses this address as his sender; bounces of letters that went out here are still delivered",
+            _evidence(seen),
+            f"lockdown trace {seen[-1].id}",
+            # Only where bounces of our own letters can be told from them.
+            wishes=(Restrain(match, Rung.QUARANTINE, TERM, 1.0, 0.0, f"{count} bounces of letters that are not ours"),)
+            if told == count and not _has_own_bounce(traffic, key)
+            else (),
+        )
+
+
+def _has_own_bounce(traffic: Traffic, key: tuple[Dimension, str]) -> bool:
+    return any(one.answers_ours for one in traffic.seen if key in one.keys)
+
+
+# ── trends ──
+
+
+def _relay_seekers(traffic: Traffic) -> Iterator[Alarm]:
+    today, usual = traffic.relay_attempts
+    if today >= RELAY_MOST and today >= RELAY_FACTOR * usual:
+        yield Alarm(
+            f"{ITEM}.relay-seekers",
+            "today",
+            RELAY_SEEKERS.id,
+            Severity.LOW,
+            f"Strangers have asked to pass {today} messages on today; usually it is {usual:.0f}.",
+            "all of them were refused",
+            next_command="lockdown drill relaying     (proves that nothing is relayed)",
+        )
+
+
+_LOOK_AT = {
+    "before the queue manager": "the content filter or a slow client; see smtpd_milters, content_filter and cleanup",
+    "in the queue manager": "too few delivery agents, or a full active queue: qshape active",
+    "connecting": "the DNS, or the servers that mail goes to: see which domains are deferred (qshape deferred)",
+    "transmitting": "the servers behind, or the line: see the answers in the log (lockdown queue top)",
+}
+
+
+def _sluggish(traffic: Traffic) -> Iterator[Alarm]:
+    slow = [stage for stage in traffic.stages if _is_slow(stage)] if traffic.deliveries >= SLOW_DELIVERIES else []
+    if slow:
+        worst = max(slow, key=lambda stage: stage.lately - stage.usual)
+        yield Alarm(
+            f"{ITEM}.delivery-is-slow",
+            worst.name,
+            SLUGGISH.id,
+            Severity.MEDIUM,
+            f"Half of {traffic.deliveries} deliveries needed more than {worst.lately:.0f} s {worst.name}; "
+            f"usually it is {worst.usual:.1f} s.",
+            f"mail is late; what to look at: {_LOOK_AT.get(worst.name, worst.name)}",
+            tuple(
+                Evidence(stage.name, f"{stage.lately:.1f} s, usually {stage.usual:.1f} s") for stage in traffic.stages
+            ),
+            "qshape active; qshape deferred",
+        )
+
+
+def _is_slow(stage: Stage) -> bool:
+    return stage.lately >= SLOW_SECONDS and stage.lately >= SLOW_FACTOR * stage.usual

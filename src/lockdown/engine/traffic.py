@@ -1,0 +1,465 @@
+"""Count what messages have in common: which values are frequent lately, what is usual, and what good mail looks like.
+
+One for each watch. Bounded: the latest 20,000 messages of ten minutes are kept whole, of the hour the heaviest values,
+of 30 days of good mail the more frequent ones (the rare are forgotten first). What came lately is good only once it has
+left the window without being blamed, so that a flood cannot make itself known as good.
+
+It has a clock of its own, which goes on with the wall clock by two minutes at most from one look to the next, and never
+back: a clock that is set neither forgets a flood nor makes one.
+
+Fails as: an empty memory, said in `unseen`, when its file is damaged; what cannot be written is tried again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from statistics import median
+
+import msgspec
+
+from lockdown.config import Settings
+from lockdown.facts.mail_log.events import Delivered
+from lockdown.facts.mail_log.picture import STAGES
+from lockdown.model.networks import networks
+from lockdown.model.traffic import Dimension, Hitter, Key, Match, Seen, Stage, Traffic
+from lockdown.state.sketches import Baseline, SpaceSaving
+from lockdown.state.transactions import Transaction
+
+SPAN = 600.0
+MOST_SEEN = 20_000
+FLOOR = 20
+"""A value that fewer of the last messages have is nobody's flood."""
+FLOOR_OCTETS = 100_000_000
+OFTEN = 8
+FILE = "traffic.json"
+"""Below the state directory."""
+_LONGEST_STEP = 120.0
+_STEP = 30.0
+_SAVE_EVERY = 600.0
+_HOUR, _DAY = 3600, 86400
+_MOST_HITTERS = 200
+_MOST_RECIPIENTS = 20
+_MOST_VALUE = 200
+_GENERATIONS, _GENERATION_DAYS = 4, 10
+_MOST_GOOD = 12_000
+_GREATEST = 50
+_MOST_SENT = 20_000
+_MOST_BLAMED = 200
+_MOST_DELIVERIES = 2000
+_LEAST_OF_AN_HOUR = 0.8
+"""An hour of which less was watched teaches nothing."""
+_USUAL_WEIGHT = 0.1
+_NO_USER = re.compile(r"unknown|no such|not exist|not found|5\.1\.1", re.I)
+_RELAY, _NO_RECIPIENT = "relaying.open-to-strangers", "relaying.unknown-recipient"
+_OURS = "monitoring."
+_BAD = ("antispam.", "antivirus.")
+_NOT_COUNTED = ("turned-away", "unreadable", "aborted", "replayed", "dropped")
+
+# Looked up once: a member of an Enum class is dear to reach.
+_USER, _DKIM, _SPF = Dimension.USER, Dimension.DKIM, Dimension.SPF
+_CLIENT, _NETWORK, _WIDE = Dimension.CLIENT, Dimension.NETWORK, Dimension.WIDE_NETWORK
+_BODY, _FILE, _HOST, _SUBJECT = Dimension.BODY, Dimension.ATTACHMENT, Dimension.URL_HOST, Dimension.SUBJECT
+_HELO, _SENDER, _DOMAIN, _RECIPIENT = (
+    Dimension.HELO, Dimension.SENDER, Dimension.SENDER_DOMAIN, Dimension.RECIPIENT,
+)  # fmt: skip
+_HEAVY_IN_OCTETS = frozenset((_USER, _CLIENT, _NETWORK, _DKIM, _RECIPIENT))
+_REMEMBERED = frozenset(Dimension) - {_RECIPIENT, _HELO}
+_SOURCES = frozenset((_CLIENT, _NETWORK, _DKIM, _SPF))
+_ALL = "all"
+_NO_COUNTS: Mapping[Key, int] = {}
+
+
+@lru_cache(maxsize=32768)
+def _key(dimension: Dimension, value: str) -> Key:
+    return dimension, value[:_MOST_VALUE]
+
+
+@lru_cache(maxsize=8192)
+def _places(address: str) -> tuple[Key, ...]:
+    """The address and the networks it lies in; none for what is no address."""
+    import ipaddress
+
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return ()
+    found = getattr(found, "ipv4_mapped", None) or found
+    near, wide = (24, 16) if found.version == 4 else (64, 48)
+    return (
+        (_CLIENT, str(found)),
+        (_NETWORK, str(ipaddress.ip_network(f"{found}/{near}", strict=False))),
+        (_WIDE, str(ipaddress.ip_network(f"{found}/{wide}", strict=False))),
+    )
+
+
+class TrafficCounter:
+    """Counts for one state directory. Not for two threads at once."""
+
+    def __init__(self, settings: Settings, folder: Path, *, most: int = MOST_SEEN) -> None:
+        self._file, self._most = folder / FILE, most
+        self._tag = settings.antispam.tag
+        self._trusted = networks(settings.gateway.trusted_networks)
+        self._ring: deque[Seen] = deque()
+        self._counts: dict[Key, int] = {}
+        self._octets: dict[Key, int] = {}
+        self._often: set[Key] = set()
+        self._told: dict[Key, int] = {}
+        """At which count each value was last worth a look."""
+        self._heavy: defaultdict[Dimension, SpaceSaving[str]] = defaultdict(SpaceSaving)
+        self._hour_messages = 0
+        self._sent: dict[str, None] = {}
+        """Digests of the Message-IDs that went out here, the oldest first."""
+        self._blamed: dict[Match, float] = {}
+        self._deliveries: deque[tuple[float, tuple[float, ...]]] = deque(maxlen=_MOST_DELIVERIES)
+        self._now = self._before = 0.0
+        self._wall: datetime | None = None
+        self._hour, self._hour_began = -1, 0.0
+        self._saved = self._ranked = 0.0
+        self._greatest: frozenset[Key] = frozenset()
+        self._memory, self._damage = _remembered(self._file)
+        self._baseline = Baseline()
+        self._baseline.means, self._baseline.hours = self._memory.means, self._memory.hours
+        self.hot = False
+        """Something has become frequent since the last look."""
+
+    # ── time ──
+
+    def advance(self, now: datetime) -> None:
+        """It is so late now: to be said before what has come since is taken."""
+        before, self._wall = self._wall, now
+        self._before = self._now
+        if before is None:
+            self._now, self._before = SPAN, 0.0
+            self._hour, self._hour_began = _hour_number(now), self._now
+            return
+        step = (now - before).total_seconds()
+        # A clock that was set, or a machine that slept: it goes on as if it had been the next look.
+        self._now += step if 0 <= step <= _LONGEST_STEP else _STEP
+        self._memory.seconds += self._now - self._before
+        self._let_go()
+        self._learn_hour(now)
+
+    def _moment(self, at: datetime) -> float | None:
+        """When it was on our clock; None: before the window."""
+        assert self._wall is not None
+        age = (self._wall - at).total_seconds()
+        moment = self._now - age
+        if moment < self._before:
+            # Long on its way, or stamped by another clock: it came since the last look, whatever it says.
+            return self._before if self._before else None
+        return min(moment, self._now)
+
+    # ── taking ──
+
+    def take(self, transaction: Transaction) -> None:
+        """One more of the gateway."""
+        kind, verdict = transaction.type, transaction.verdict
+        if kind in _NOT_COUNTED or (kind == "deferred" and not verdict.control.startswith(_OURS)):
+            return
+        moment = self._moment(transaction.at)
+        if moment is not None:
+            self._add(self._seen(transaction, moment))
+
+    def _seen(self, transaction: Transaction, moment: float) -> Seen:
+        # Measured hot path: it runs for every message.
+        like, client, verdict = transaction.like, transaction.client.address, transaction.verdict
+        sender = transaction.sender.strip("<>").lower()
+        trusted = client in self._trusted
+        keys = [*_places(client), _key(_SENDER, sender)]
+        if sender:
+            keys.append(_key(_DOMAIN, sender.rpartition("@")[2]))
+        if transaction.client.helo:
+            keys.append(_key(_HELO, transaction.client.helo))
+        for dimension, value in ((_DKIM, like.dkim), (_SPF, like.spf), (_SUBJECT, like.subject)):
+            if value:
+                keys.append(_key(dimension, value))
+        for dimension, values in ((_BODY, like.body), (_HOST, like.hosts), (_FILE, like.files)):
+            for value in values:
+                keys.append(_key(dimension, value))
+        for address in transaction.recipients[:_MOST_RECIPIENTS]:
+            keys.append(_key(_RECIPIENT, address.strip("<>").lower()))
+        refused = transaction.refused
+        spam = transaction.scan.spam >= self._tag if transaction.scan.antispam else verdict.control.startswith(_BAD)
+        if trusted and like.names and transaction.type == "accepted":
+            self._went_out(like.names)
+        return Seen(
+            transaction.id,
+            moment,
+            transaction.type,
+            tuple(dict.fromkeys(keys)),
+            transaction.size,
+            len(transaction.recipients) + len(refused),
+            len(refused),
+            sum([_is_unknown(one.text, verdict.control) for one in refused]) if refused else 0,
+            len(refused) if refused and verdict.control == _RELAY and not trusted else 0,
+            spam,
+            trusted,
+            like.lists,
+            any(one in self._sent for one in like.about) if like.about and self._sent and not sender else None,
+        )
+
+    def _went_out(self, name: str) -> None:
+        self._sent[name] = None
+        if len(self._sent) > _MOST_SENT:
+            del self._sent[next(iter(self._sent))]
+
+    def take_queued(self, at: datetime, queue_id: str, user: str, client: str, sender: str, size: int,
+                    recipients: int) -> None:  # fmt: skip
+        """One that somebody handed in for others, as the mail server's log tells."""
+        moment = self._moment(at)
+        if moment is None:
+            return
+        sender = sender.lower()
+        keys = [*_places(client), _key(_SENDER, sender), _key(_DOMAIN, sender.rpartition("@")[2])]
+        if user:
+            keys.append(_key(_USER, user))
+        self._add(Seen(queue_id, moment, "accepted", tuple(keys), size, recipients))
+
+    def take_delivery(self, at: datetime, delivery: Delivered) -> None:
+        """One try to deliver, and how long each stage took."""
+        moment = self._moment(at)
+        if moment is not None and delivery.delays is not None:
+            self._deliveries.append((moment, delivery.delays))
+
+    def _add(self, seen: Seen) -> None:
+        counts, often, size = self._counts, self._often, seen.size
+        self._ring.append(seen)
+        self._hour_messages += 1
+        self._memory.relay_today += seen.relayed
+        for key in seen.keys:
+            count = counts[key] = counts.get(key, 0) + 1
+            self._heavy[key[0]].add(key[1])
+            if count >= OFTEN:
+                often.add(key)
+                if count >= FLOOR and count >= 2 * self._told.get(key, FLOOR // 2):
+                    self._told[key] = count
+                    self.hot = True
+        if size > FLOOR_OCTETS // 1000:
+            self._add_octets(seen)
+        if len(self._ring) > self._most:
+            self._forget(self._ring.popleft())
+
+    def _add_octets(self, seen: Seen) -> None:
+        for key in seen.keys:
+            if key[0] in _HEAVY_IN_OCTETS:
+                before = self._octets.get(key, 0)
+                self._octets[key] = before + seen.size
+                self.hot |= before < FLOOR_OCTETS <= before + seen.size
+
+    # ── letting go ──
+
+    def _let_go(self) -> None:
+        ring, oldest = self._ring, self._now - SPAN
+        while ring and ring[0].at < oldest:
+            self._forget(ring.popleft())
+        self._told = {key: count for key, count in self._told.items() if key in self._often}
+        self._blamed = {match: until for match, until in self._blamed.items() if until > self._now}
+
+    def _forget(self, seen: Seen) -> None:
+        """It leaves the window: only now it may be remembered as good."""
+        counts = self._counts
+        for key in seen.keys:
+            left = counts[key] - 1
+            if left:
+                counts[key] = left
+                if left < OFTEN:
+                    self._often.discard(key)
+            else:
+                del counts[key]
+        if seen.size > FLOOR_OCTETS // 1000:
+            for key in seen.keys:
+                if key in self._octets:
+                    self._octets[key] -= seen.size
+                    if self._octets[key] <= 0:
+                        del self._octets[key]
+        if seen.kind == "accepted" and not seen.spam and not any(seen.has(match) for match in self._blamed):
+            self._memory.met(key for key in seen.keys if key[0] in _REMEMBERED)
+
+    def blame(self, matches: Iterable[Match]) -> None:
+        """These are of a flood: what matches is no good mail as long as it goes on."""
+        for match in list(matches)[:_MOST_BLAMED]:
+            self._blamed[match] = self._now + 2 * SPAN
+
+    # ── learning ──
+
+    def _learn_hour(self, now: datetime) -> None:
+        hour = _hour_number(now)
+        if hour == self._hour:
+            return
+        watched = self._now - self._hour_began
+        if hour == self._hour + 1 and watched >= _LEAST_OF_AN_HOUR * _HOUR:
+            self._baseline.learn(self._counts_of_hour(), self._hour % 168)
+            self._memory.means, self._memory.hours = self._baseline.means, self._baseline.hours
+            self._learn_stages()
+        self._hour, self._hour_began, self._hour_messages = hour, self._now, 0
+        self._heavy = defaultdict(SpaceSaving)
+        self._memory.turn()
+
+    def _counts_of_hour(self) -> dict[str, int]:
+        counts = {_ALL: self._hour_messages}
+        for dimension, heavy in self._heavy.items():
+            if dimension is not _RECIPIENT and dimension is not _HELO:
+                counts |= {_word((dimension, value)): count.number for value, count in heavy.top(300)}
+        return counts
+
+    def _learn_stages(self) -> None:
+        for name, lately in self._stages_lately().items():
+            before = self._memory.stages.get(name)
+            self._memory.stages[name] = lately if before is None else before + _USUAL_WEIGHT * (lately - before)
+
+    def _stages_lately(self) -> dict[str, float]:
+        delays = [delays for at, delays in self._deliveries if at >= self._now - SPAN]
+        return (
+            {name: median(column) for name, column in zip(STAGES, zip(*delays, strict=True), strict=True)}
+            if delays
+            else {}
+        )
+
+    # ── looking ──
+
+    def look(self) -> Traffic:
+        """All of it, as it is now."""
+        self.hot = False
+        self._let_go()
+        keys = [key for key in self._often if self._counts[key] >= FLOOR]
+        keys = sorted(keys, key=self._counts.__getitem__, reverse=True)[:_MOST_HITTERS]
+        keys += [key for key, octets in self._octets.items() if octets >= FLOOR_OCTETS and key not in keys]
+        seconds = max(self._now - self._ring[0].at, 1.0) if self._ring else SPAN
+        part = seconds / _HOUR
+        seen = tuple(self._ring) if keys else ()
+        memory, hour = self._memory, self._hour % 168
+        lately = self._stages_lately()
+        return Traffic(
+            seconds=seconds,
+            seen=seen,
+            hitters=tuple(self._hitters(keys, part, hour)),
+            messages=len(self._ring),
+            octets=sum(one.size for one in seen),
+            usual=self._baseline.usual(_ALL, hour) * part,
+            good={key: memory.good(key) for key in self._often} if keys else _NO_COUNTS,
+            good_messages=memory.good_messages(),
+            greatest=self._greatest_sources() if keys else frozenset(),
+            days=memory.seconds / _DAY,
+            relay_attempts=(memory.relay_today, memory.relay_usual),
+            stages=tuple(Stage(name, lately[name], memory.stages[name]) for name in lately if name in memory.stages),
+            deliveries=sum(at >= self._now - SPAN for at, _ in self._deliveries),
+            unseen=self._damage,
+        )
+
+    def _hitters(self, keys: list[Key], part: float, hour: int) -> Iterable[Hitter]:
+        sums = {key: [0, 0, 0, 0, 0, 0] for key in keys}
+        for one in self._ring if keys else ():
+            for key in one.keys:
+                if (found := sums.get(key)) is not None:
+                    for index, amount in enumerate((1, one.size, one.recipients, one.refused, one.unknown, one.spam)):
+                        found[index] += amount
+        for key, found in sums.items():
+            yield Hitter(key, *found)._replace(usual=self._baseline.usual(_word(key), hour) * part)
+
+    def _greatest_sources(self) -> frozenset[Key]:
+        if not self._greatest or self._now - self._ranked > SPAN:
+            self._ranked, self._greatest = self._now, self._memory.greatest()
+        return self._greatest
+
+    def top(self, dimension: Dimension, number: int = 10) -> list[tuple[str, int]]:
+        """The heaviest of this hour."""
+        return [(value, count.number) for value, count in self._heavy[dimension].top(number)]
+
+    # ── keeping ──
+
+    def save(self, *, now: bool = False) -> None:
+        """Write down what outlives a restart, when it is time; OSError when it cannot be written."""
+        if now or self._now - self._saved >= _SAVE_EVERY:
+            self._saved = self._now
+            aside = self._file.with_suffix(".new")
+            aside.write_bytes(msgspec.json.encode(self._memory))
+            aside.replace(self._file)
+
+
+class _Memory(msgspec.Struct):
+    """What is known of weeks: good mail by value, what is usual."""
+
+    schema: str = "lockdown.traffic/1"
+    seconds: float = 0.0
+    """For so long it has been counted."""
+    generations: list[dict[str, int]] = msgspec.field(default_factory=lambda: [{}])
+    """Good messages by value, of ten days each, the newest first."""
+    messages: list[int] = msgspec.field(default_factory=lambda: [0])
+    turned: float = 0.0
+    means: dict[str, float] = {}
+    hours: dict[str, dict[int, float]] = {}
+    stages: dict[str, float] = {}
+    relay_today: int = 0
+    relay_usual: float = 0.0
+    relay_turned: float = 0.0
+
+    def met(self, keys: Iterable[Key]) -> None:
+        newest = self.generations[0]
+        self.messages[0] += 1
+        for key in keys:
+            word = _word(key)
+            newest[word] = newest.get(word, 0) + 1
+        if len(newest) > _MOST_GOOD:
+            kept = sorted(newest, key=newest.__getitem__, reverse=True)[: _MOST_GOOD // 2]
+            self.generations[0] = {word: newest[word] for word in kept}
+
+    def good(self, key: Key) -> int:
+        word = _word(key)
+        return sum(generation.get(word, 0) for generation in self.generations)
+
+    def good_messages(self) -> int:
+        return sum(self.messages)
+
+    def greatest(self) -> frozenset[Key]:
+        """Fifty of each kind of source, if they have sent more than a few."""
+        sums: defaultdict[Dimension, dict[str, int]] = defaultdict(dict)
+        for generation in self.generations:
+            for word, count in generation.items():
+                dimension, _, value = word.partition(" ")
+                if dimension in _SOURCES:
+                    table = sums[Dimension(dimension)]
+                    table[value] = table.get(value, 0) + count
+        return frozenset(
+            (dimension, value)
+            for dimension, table in sums.items()
+            for value in sorted(table, key=table.__getitem__, reverse=True)[:_GREATEST]
+            if table[value] >= FLOOR
+        )
+
+    def turn(self) -> None:
+        """Let the oldest go, when their time is over."""
+        if self.seconds - self.turned >= _GENERATION_DAYS * _DAY:
+            self.turned = self.seconds
+            self.generations = [{}, *self.generations][:_GENERATIONS]
+            self.messages = [0, *self.messages][:_GENERATIONS]
+        if self.seconds - self.relay_turned >= _DAY:
+            before = self.relay_usual if self.relay_turned else float(self.relay_today)
+            self.relay_usual = before + _USUAL_WEIGHT * (self.relay_today - before)
+            self.relay_turned, self.relay_today = self.seconds, 0
+
+
+def _remembered(file: Path) -> tuple[_Memory, str]:
+    """What was kept, and what is wrong with it."""
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=_Memory), ""
+    except FileNotFoundError:
+        return _Memory(), ""
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return _Memory(), f"{file.name} cannot be read, so nothing is known of the mail of before: {error}"
+
+
+def _word(key: Key) -> str:
+    return f"{key[0].value} {key[1]}"
+
+
+def _hour_number(now: datetime) -> int:
+    return int(now.astimezone(UTC).timestamp()) // _HOUR
+
+
+def _is_unknown(text: str, control: str) -> bool:
+    return control == _NO_RECIPIENT or (control != _RELAY and _NO_USER.search(text) is not None)

@@ -1,0 +1,254 @@
+"""Counting much in little memory: the heaviest of many keys, how many differ, what is usual, what is far beyond it.
+
+Pure and bounded; time is an argument and never read. Each structure says how far it may be wrong.
+
+Fails as: nothing; more keys than there is room for make the counts rougher, within the bound that is told.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Hashable, Iterator
+from hashlib import blake2b
+from typing import Generic, NamedTuple, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+
+class Heavy(NamedTuple):
+    """A count that is too large by `error` at most, and never too small."""
+
+    number: int
+    error: int = 0
+
+
+class SpaceSaving(Generic[K]):
+    """The heaviest of any number of keys (Metwally, Agrawal, El Abbadi 2005).
+
+    With room for k keys and n counted, no error exceeds n / k, and whatever has more than n / k is there.
+    """
+
+    __slots__ = ("_by_count", "_counts", "_least", "_most", "total")
+
+    def __init__(self, most: int = 1024) -> None:
+        self._most = most
+        self._counts: dict[K, Heavy] = {}
+        # Keys by their count, so that the lightest need not be searched for; in order, the longest there first.
+        self._by_count: dict[int, dict[K, None]] = {}
+        self._least = 0
+        self.total = 0
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def add(self, key: K, amount: int = 1) -> None:
+        """Count this much more."""
+        self.total += amount
+        counts, by_count = self._counts, self._by_count
+        before = counts.get(key)
+        if before is not None:
+            count, error = before
+            self._leave(key, count)
+        elif len(counts) < self._most:
+            count = error = 0
+            # Something this light is new.
+            self._least = amount if not counts else min(self._least, amount)
+        else:
+            count = error = self._lightest()
+            lightest = next(iter(by_count[count]))
+            del counts[lightest]
+            self._leave(lightest, count)
+        count += amount
+        counts[key] = Heavy(count, error)
+        found = by_count.get(count)
+        if found is None:
+            by_count[count] = {key: None}
+        else:
+            found[key] = None
+
+    def _leave(self, key: K, count: int) -> None:
+        same = self._by_count[count]
+        del same[key]
+        if not same:
+            del self._by_count[count]
+
+    def _lightest(self) -> int:
+        if self._least not in self._by_count:
+            self._least = min(self._by_count)
+        return self._least
+
+    def get(self, key: K) -> Heavy:
+        """What is known of a key: one that is not there has the count of the lightest at most, all of it in doubt."""
+        found = self._counts.get(key)
+        if found is not None:
+            return found
+        bound = self._lightest() if len(self._counts) >= self._most else 0
+        return Heavy(bound, bound)
+
+    def top(self, number: int = 10) -> list[tuple[K, Heavy]]:
+        """The heaviest, in their order."""
+        return sorted(self._counts.items(), key=lambda item: -item[1].number)[:number]
+
+    def items(self) -> Iterator[tuple[K, Heavy]]:
+        """All that are there."""
+        yield from self._counts.items()
+
+
+SPANS = (10.0, 60.0, 600.0, 3600.0, 86400.0)
+"""10 s, 1 min, 10 min, 1 h, 1 d."""
+_PANES = 10
+
+
+class Panes:
+    """Sums of the last 10 s, minute, ten minutes, hour and day.
+
+    Of each span ten panes are kept, and the oldest is dropped whole: everything younger than nine tenths of the span is
+    counted, nothing older than the span is. A time before the newest counts as the newest.
+    """
+
+    __slots__ = ("_newest", "_panes")
+
+    def __init__(self) -> None:
+        self._newest = -math.inf
+        self._panes: tuple[deque[tuple[int, int]], ...] = tuple(deque() for _ in SPANS)
+
+    def add(self, amount: int, at: float) -> None:
+        """Count this much at this time."""
+        self._newest = at = max(at, self._newest)
+        for span, panes in zip(SPANS, self._panes, strict=True):
+            number = int(at * _PANES / span)
+            if panes and panes[-1][0] == number:
+                panes[-1] = (number, panes[-1][1] + amount)
+            else:
+                panes.append((number, amount))
+                _drop(panes, number)
+
+    def totals(self, now: float) -> tuple[int, ...]:
+        """For each span, what was counted within it."""
+        now = max(now, self._newest)
+        return tuple(
+            sum(amount for number, amount in panes if number > int(now * _PANES / span) - _PANES)
+            for span, panes in zip(SPANS, self._panes, strict=True)
+        )
+
+
+def _drop(panes: deque[tuple[int, int]], newest: int) -> None:
+    while panes[0][0] <= newest - _PANES:
+        panes.popleft()
+
+
+class HyperLogLog:
+    """How many different ones, in 256 octets: wrong by 7 % in the mean (Flajolet et al. 2007), exact when few."""
+
+    __slots__ = ("_few", "_registers")
+
+    _BITS = 8
+    _FEW = 32
+
+    def __init__(self) -> None:
+        self._few: set[int] | None = set()
+        self._registers = bytearray(1 << self._BITS)
+
+    def add(self, value: str) -> None:
+        """One more, or one that is known."""
+        number = int.from_bytes(blake2b(value.encode("utf-8", "surrogateescape"), digest_size=8).digest())
+        if self._few is not None:
+            self._few.add(number)
+            if len(self._few) > self._FEW:
+                self._few = None
+        index, rest = number & 0xFF, number >> self._BITS
+        rank = 64 - self._BITS - rest.bit_length() + 1
+        if rank > self._registers[index]:
+            self._registers[index] = rank
+
+    def count(self) -> int:
+        """About how many."""
+        if self._few is not None:
+            return len(self._few)
+        size = len(self._registers)
+        raw = 0.7213 / (1 + 1.079 / size) * size * size / sum(2.0**-rank for rank in self._registers)
+        empty = self._registers.count(0)
+        # For few of them the empty registers tell more (linear counting).
+        return round(size * math.log(size / empty)) if raw <= 2.5 * size and empty else round(raw)
+
+    def merge(self, other: HyperLogLog) -> None:
+        """Those of the other too."""
+        few = self._few | other._few if self._few is not None and other._few is not None else None
+        self._few = few if few is not None and len(few) <= self._FEW else None
+        self._registers = bytearray(map(max, self._registers, other._registers))
+
+
+HOURS_OF_WEEK = 168
+_MEAN_WEIGHT, _HOUR_WEIGHT = 0.05, 0.4
+"""Of the newest hour: the mean remembers a day or two, the hour of the week some weeks."""
+_WORTH_AN_HOUR = 20
+"""An hour with fewer says nothing about the same hour of the next week."""
+
+
+class Baseline:
+    """What each key usually has in an hour, and at this hour of the week. Bounded: the smallest are let go of."""
+
+    def __init__(self, most: int = 2000) -> None:
+        self._most = most
+        self.means: dict[str, float] = {}
+        self.hours: dict[str, dict[int, float]] = {}
+
+    def learn(self, counts: dict[str, int], hour_of_week: int) -> None:
+        """An hour has ended: all that had any, with their counts."""
+        for key in self.means:
+            if key not in counts:
+                self.means[key] *= 1 - _MEAN_WEIGHT
+        for key, count in counts.items():
+            before = self.means.get(key)
+            # The first hour of a key says little: it begins as if it were one of many.
+            self.means[key] = _MEAN_WEIGHT * count if before is None else before + _MEAN_WEIGHT * (count - before)
+        for key in {*self.hours, *(key for key, count in counts.items() if count >= _WORTH_AN_HOUR)}:
+            self._learn_hour(key, hour_of_week, counts.get(key, 0))
+        self._trim()
+
+    def _learn_hour(self, key: str, hour: int, count: int) -> None:
+        known = self.hours.setdefault(key, {})
+        before = known.get(hour)
+        if before is None:
+            if count >= _WORTH_AN_HOUR:
+                known[hour] = float(count)
+            return
+        after = before + _HOUR_WEIGHT * (count - before)
+        if after >= 1:
+            known[hour] = after
+        else:
+            del known[hour]
+
+    def usual(self, key: str, hour_of_week: int) -> float:
+        """Messages in an hour like this one; of its neighbours too, since nobody sends by the clock."""
+        known = self.hours.get(key, {})
+        near = (known.get((hour_of_week + step) % HOURS_OF_WEEK, 0.0) for step in (-1, 0, 1))
+        return max(self.means.get(key, 0.0), *near)
+
+    def _trim(self) -> None:
+        self.hours = {key: known for key, known in self.hours.items() if known}
+        if len(self.means) > self._most:
+            # A newsletter is silent all week: its hours count as much as its mean.
+            weight = {key: max(mean, *self.hours.get(key, {}).values(), 0.0) for key, mean in self.means.items()}
+            kept = sorted(weight, key=weight.__getitem__, reverse=True)[: self._most * 3 // 4]
+            self.means = {key: self.means[key] for key in kept}
+            self.hours = {key: self.hours[key] for key in kept if key in self.hours}
+
+
+_DISPERSION = 3.0
+"""Mail comes in bursts: its variance is far above that of a Poisson process of the same mean."""
+
+
+def tail(count: int, mean: float) -> float:
+    """The chance that so many or more come where `mean` are usual (negative binomial). Never told too small."""
+    if count <= mean:
+        return 1.0
+    if mean <= 0:
+        return 0.0 if count else 1.0
+    r, p = _DISPERSION, mean / (mean + _DISPERSION)
+    log_chance = math.lgamma(count + r) - math.lgamma(r) - math.lgamma(count + 1)
+    log_chance += r * math.log(1 - p) + count * math.log(p)
+    # Each further term is smaller by this factor at least, from here on.
+    ratio = p * (count + r) / (count + 1)
+    return 1.0 if ratio >= 1 else min(1.0, math.exp(log_chance) / (1 - ratio))

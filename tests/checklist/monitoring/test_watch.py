@@ -1,0 +1,316 @@
+"""What rings for item 9, and what explains it: labelled floods within wanted mail, and wanted mail like a flood."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from lockdown.checklist.monitoring.watch import watch
+from lockdown.config import Settings
+from lockdown.model.alarm import Alarm
+from lockdown.model.traffic import Dimension, Restrain, Rung, Stage, Traffic
+from lockdown.model.unknown import Unknown
+from lockdown.model.window import Window
+from tests.checklist.monitoring.traffic import SECOND, START, Town
+
+MINUTE, HOUR = 60 * SECOND, 3600 * SECOND
+CLIENT, NETWORK, BODY = Dimension.CLIENT, Dimension.NETWORK, Dimension.BODY
+
+
+@pytest.fixture
+def town() -> Town:
+    """Two hours of wanted mail lie behind it."""
+    made = Town()
+    made.wanted_for(2 * HOUR)
+    return made
+
+
+def matches(alarm: Alarm) -> list[dict[Dimension, str]]:
+    return [dict(wish.match) for wish in alarm.wishes if isinstance(wish, Restrain)]
+
+
+def of(traffic: Traffic | Unknown | None) -> set[str]:
+    window = Window(START, START, (), (), traffic=traffic)
+    return {alarm.name.partition(".")[2] for alarm in watch(window, Settings())}
+
+
+def test_wanted_mail_is_quiet(town: Town) -> None:
+    assert town.alarms() == {}
+
+
+def test_where_nobody_counts_nothing_rings_and_what_cannot_be_counted_does() -> None:
+    assert of(None) == set()
+    assert of(Unknown("the log is damaged")) == {"cannot-watch"}
+    assert of(Traffic(600.0, unseen="traffic.json cannot be read")) == {"cannot-watch"}
+
+
+# ── one source ──
+
+
+def bomb(town: Town, number: int, client: str = "203.0.113.9") -> None:
+    """Copies to one person, each from another address that nobody has proved."""
+    for index in range(number):
+        town.comes(
+            client=client, sender=f"x{index}@forged{index}.example", to=["anna@example.org"], body=["bomb"],
+            subject="read this now",
+        )  # fmt: skip
+
+
+def test_a_single_source_is_answered_by_its_address_before_a_hundred_messages(town: Town) -> None:
+    bomb(town, 20)
+    assert town.alarms() == {}
+    bomb(town, 20)
+    assert town.counter.hot
+    alarm = town.alarms()["flood"]
+    assert alarm.object == "client 203.0.113.9"
+    first, firmer, *_ = [wish for wish in alarm.wishes if isinstance(wish, Restrain)]
+    assert (first.match, first.rung) == (((CLIENT, "203.0.113.9"),), Rung.DEFER)
+    assert (firmer.match, firmer.rung) == (first.match, Rung.QUARANTINE)
+    assert (first.coverage, first.spill) == (1.0, 0.0)
+    assert "100% from 203.0.113.9, no good mail of" in first.words
+    assert "20 different, not proven, so not used" in alarm.says
+
+
+def test_several_addresses_of_one_network_are_answered_as_the_network(town: Town) -> None:
+    for host in range(8):
+        bomb(town, 8, f"203.0.113.{host + 1}")
+    assert {NETWORK: "203.0.113.0/24"} in matches(town.alarms()["flood"])[:1]
+
+
+def test_a_wide_network_is_never_answered_to(town: Town) -> None:
+    for third in range(64):
+        bomb(town, 2, f"203.0.{third}.1")
+    alarm = town.alarms()["forged-flood"]
+    assert matches(alarm)[0] == {BODY: "bomb"}
+    assert not any(Dimension.WIDE_NETWORK in match for match in matches(alarm))
+
+
+def test_a_source_of_most_good_mail_is_not_answered_to_alone(town: Town) -> None:
+    """A customer of a great provider runs wild: with it, hundreds of others would be put off."""
+    for index in range(60):
+        town.comes(
+            client="198.51.100.1", sender=f"x{index}@firm0.example", to=["anna@example.org"], dkim="firm0.example",
+            spf="firm0.example", body=["bomb"], subject="read this now", spam=9.0,
+        )  # fmt: skip
+    (alarm,) = town.alarms().values()
+    assert matches(alarm), "it is answered"
+    for match in matches(alarm):
+        assert Dimension.BODY in match or Dimension.SUBJECT in match, match
+
+
+def test_a_client_that_we_trust_is_told_and_not_answered() -> None:
+    town = Town('[gateway]\ntrusted_networks = ["203.0.113.9/32"]')
+    town.wanted_for(HOUR)
+    bomb(town, 100)
+    alarm = town.alarms()["flood"]
+    assert alarm.wishes == ()
+    assert "a client that you trust" in alarm.meanwhile
+
+
+def test_guessed_recipients_are_a_flood(town: Town) -> None:
+    for index in range(40):
+        town.comes(
+            client="203.0.113.9", kind="rejected", to=["anna@example.org"],
+            refused=[(f"guess{index}@example.org", "User unknown")],
+        )  # fmt: skip
+    assert "do not exist" in town.alarms()["flood"].says
+
+
+def test_mail_that_the_server_behind_puts_off_is_nobodys_flood(town: Town) -> None:
+    for _ in range(100):
+        town.comes(client="203.0.113.9", kind="deferred", to=["anna@example.org"], body=["x"])
+    assert town.alarms() == {}
+
+
+def test_mail_that_our_own_answer_puts_off_is_the_flood_going_on(town: Town) -> None:
+    for _ in range(50):
+        town.comes(client="203.0.113.9", kind="deferred", control="monitoring.floods-are-answered",
+                   to=["anna@example.org"], body=["bomb"])  # fmt: skip
+    assert "flood" in town.alarms()
+
+
+# ── a botnet ──
+
+
+def botnet(town: Town, minutes: int, addresses: int = 500, a_minute: int = 3) -> int:
+    """Each a few, from forged senders to anybody here, all of the same text; wanted mail goes on."""
+    number = 0
+    for _ in range(minutes):
+        for address in range(addresses):
+            for _ in range(a_minute):
+                number += 1
+                town.comes(
+                    client=f"{11 + address % 200}.{address % 250}.{address // 200}.7",
+                    sender=f"s{number}@real{number % 900}.example",
+                    to=[f"user{number % 200}@example.org"], body=["pills", "line"], subject=f"offer {number % 7} #",
+                    hosts=["pills.example"],
+                )  # fmt: skip
+        town.pass_time(MINUTE)
+        town.wanted(6)
+    return number
+
+
+def test_a_botnet_is_answered_by_what_it_says_and_no_sender_is_blamed(town: Town) -> None:
+    botnet(town, 2)
+    alarms = town.alarms()
+    alarm = alarms["forged-flood"]
+    assert matches(alarm)[0] in ({BODY: "pills"}, {BODY: "line"})
+    assert all(wish.rung is Rung.QUARANTINE for wish in alarm.wishes if isinstance(wish, Restrain))
+    assert "different, not proven, so not used" in alarm.says
+    assert set(alarms) == {"forged-flood"}
+    for wish in alarm.wishes:
+        assert isinstance(wish, Restrain)
+        assert wish.spill == 0.0
+        assert not any(key[0] in (Dimension.SENDER, Dimension.SENDER_DOMAIN) for key in wish.match)
+
+
+def test_a_flood_that_went_on_does_not_become_good_mail(town: Town) -> None:
+    for _ in range(30):
+        bomb(town, 20)
+        town.pass_time(MINUTE)
+        alarm = town.alarms().get("flood")
+        if alarm:
+            town.counter.blame(wish.match for wish in alarm.wishes if isinstance(wish, Restrain))
+    alarm = town.alarms()["flood"]
+    assert matches(alarm)[0] == {CLIENT: "203.0.113.9"}
+    assert "no good mail" in alarm.says
+
+
+# ── wanted mail that looks like a flood ──
+
+
+def newsletter(town: Town, number: int, **changes: object) -> None:
+    fields = {
+        "client": "192.0.2.80", "sender": "news@list.example", "dkim": "list.example", "spf": "list.example",
+        "body": ["news"], "subject": "news of march", "hosts": ["list.example"], "lists": True, **changes,
+    }  # fmt: skip
+    for index in range(number):
+        town.comes(to=[f"reader{index}@example.org"], **fields)  # type: ignore[arg-type]
+
+
+def test_a_newsletter_to_five_thousand_is_no_flood(town: Town) -> None:
+    newsletter(town, 5000)
+    assert town.alarms() == {}
+
+
+def test_a_newsletter_without_list_header_is_vouched_for(town: Town) -> None:
+    newsletter(town, 500, lists=False)
+    assert town.alarms() == {}
+
+
+def test_the_same_unvouched_and_as_spam_is_a_flood(town: Town) -> None:
+    newsletter(town, 500, lists=False, dkim="", spf="", spam=9.0)
+    assert matches(town.alarms()["flood"])[0] == {CLIENT: "192.0.2.80"}
+
+
+def test_notifications_of_an_old_friend_to_one_person_are_no_flood(town: Town) -> None:
+    for _ in range(60):
+        for _ in range(4):
+            town.comes(client="192.0.2.33", sender="notify@hub.example", to=["ben@example.org"], dkim="hub.example",
+                       body=[f"n{town.now}"], subject="pull request #")  # fmt: skip
+        town.pass_time(5 * MINUTE)
+    for index in range(80):
+        town.comes(client="192.0.2.33", sender="notify@hub.example", to=["ben@example.org"], dkim="hub.example",
+                   body=[f"x{index}"], subject="pull request #")  # fmt: skip
+    assert town.alarms() == {}
+
+
+def test_what_comes_every_week_at_this_hour_is_usual() -> None:
+    town = Town()
+
+    def report() -> None:
+        for index in range(200):
+            town.comes(client="192.0.2.90", to=["dora@example.org"], body=[f"r{index % 2}"], subject="backup report #")
+
+    report()
+    assert "flood" in town.alarms()
+    for _ in range(2):
+        town.pass_time(timedelta(days=7) - 10 * MINUTE, 2 * MINUTE)
+        report()
+        town.pass_time(10 * MINUTE)
+    town.pass_time(timedelta(days=7) - 10 * MINUTE, 2 * MINUTE)
+    report()
+    assert town.alarms() == {}
+
+
+# ── other classes ──
+
+
+def test_large_mail_that_fills_a_mailbox_within_the_hour_is_told_with_the_time(town: Town) -> None:
+    for index in range(60):
+        town.comes(client="203.0.113.9", sender=f"x{index}@a.example", to=["anna@example.org"], size=25_000_000)
+        town.pass_time(SECOND)
+    alarm = town.alarms()["byte-bomb"]
+    assert "is full in" in alarm.says
+    assert matches(alarm)[0] == {CLIENT: "203.0.113.9"}
+
+
+def test_bounces_of_letters_that_are_not_ours_are_told(town: Town) -> None:
+    def bounce(index: int, about: str) -> None:
+        town.comes(client=f"192.0.2.{index}", sender="", to=["carla@example.org"], about=[about], body=[f"b{index}"])
+
+    for index in range(20):
+        bounce(index, f"not-ours{index}")
+    assert "backscatter" not in town.alarms()
+    bounce(30, "not-ours")
+    alarm = town.alarms()["backscatter"]
+    assert alarm.object == "carla@example.org"
+    assert alarm.wishes == (), "nobody has told us which letters went out"
+
+
+def test_bounces_of_our_own_letters_are_no_backscatter() -> None:
+    town = Town('[gateway]\ntrusted_networks = ["10.0.0.0/8"]')
+    for index in range(40):
+        town.comes(client="10.0.0.1", sender="carla@example.org", to=[f"u{index}@far.example"], names=f"ours{index}")
+    town.pass_time(MINUTE)
+    for index in range(40):
+        town.comes(
+            client=f"192.0.2.{index}", sender="", to=["carla@example.org"], about=[f"ours{index}", f"own{index}"]
+        )
+    assert "backscatter" not in town.alarms()
+    for index in range(25):
+        town.comes(client=f"192.0.2.{index}", sender="", to=["dora@example.org"], about=[f"not{index}"])
+    (wish,) = town.alarms()["backscatter"].wishes
+    assert isinstance(wish, Restrain)
+    assert wish.match == ((Dimension.SENDER, ""), (Dimension.RECIPIENT, "dora@example.org"))
+
+
+def test_a_subscription_bomb_blames_nobody(town: Town) -> None:
+    for index in range(80):
+        town.comes(client=f"192.0.2.{index}", sender=f"no-reply@shop{index}.example", to=["zoe@example.org"],
+                   dkim=f"shop{index}.example", body=[f"c{index}"], subject="confirm your subscription")  # fmt: skip
+    alarm = town.alarms()["subscription-bomb"]
+    assert alarm.object == "zoe@example.org"
+    assert alarm.wishes == ()
+    assert "80 messages of 80 domains" in alarm.says
+
+
+def test_an_account_that_floods_is_gripped_and_its_mail_held(town: Town) -> None:
+    for index in range(60):
+        town.counter.take_queued(town.now, f"Q{index}", "ben", "203.0.113.50", "ben@example.org", 4000, 30)
+        town.comes(client=f"192.0.2.{index}", to=[f"u{index}@example.org"], dkim="d.example")
+    traffic = town.traffic()
+    (hitter,) = [one for one in traffic.hitters if one.key == (Dimension.USER, "ben")]
+    assert (hitter.messages, hitter.recipients) == (60, 1800)
+
+
+def test_relay_seekers_are_a_trend_and_no_alarm_each(town: Town) -> None:
+    for index in range(199):
+        town.comes(client=f"192.0.2.{index % 250}", kind="rejected", control="relaying.open-to-strangers",
+                   refused=[("x@far.example", "Relay access denied")], to=["none@example.org"])  # fmt: skip
+    assert "relay-seekers" not in town.alarms()
+    town.comes(client="192.0.2.1", kind="rejected", control="relaying.open-to-strangers",
+               refused=[("x@far.example", "Relay access denied")])  # fmt: skip
+    assert "200 messages" in town.alarms()["relay-seekers"].says
+
+
+def test_a_slow_stage_is_named_with_what_to_look_at() -> None:
+    stages = (Stage("in the queue manager", 0.1, 0.1), Stage("connecting", 40.0, 0.5), Stage("transmitting", 3.0, 1.0))
+    traffic = Traffic(600.0, stages=stages, deliveries=50)
+    (alarm,) = watch(Window(START, START, (), (), traffic=traffic), Settings())
+    assert (alarm.name, alarm.object) == ("monitoring.delivery-is-slow", "connecting")
+    assert "deferred" in alarm.meanwhile
+    assert of(replace(traffic, deliveries=5)) == set()
+    assert of(replace(traffic, stages=(Stage("connecting", 40.0, 30.0),))) == set()
