@@ -58,15 +58,18 @@ def status(state: Path, *, timeout: float = 5.0) -> verbs.Running | Unknown:
             return _unexpected(other)
 
 
-def block(state: Path, network: str, term: timedelta, *, why: str, by: str) -> verbs.Done | verbs.Refused | Unknown:
-    """Let a network not talk to us for so long; the agent's own bounds decide."""
-    request = verbs.Block(network=network, seconds=round(term.total_seconds()), why=why, by=by)
+def block(
+    state: Path, network: str, term: timedelta, *, why: str, by: str, doors: verbs.DoorsText = ""
+) -> verbs.Done | verbs.Refused | Unknown:
+    """Let a network not talk to us for so long, at these doors by the packet filter; the agent's own bounds decide."""
+    seconds = max(1, round(term.total_seconds()))
+    request = verbs.Block(network=network, seconds=seconds, why=why[:1000], by=by, doors=doors)
     return _deed(ask(state, request))
 
 
-def unblock(state: Path, network: str, *, by: str) -> verbs.Done | verbs.Refused | Unknown:
+def unblock(state: Path, network: str, *, by: str, doors: verbs.DoorsText = "") -> verbs.Done | verbs.Refused | Unknown:
     """Let it talk again."""
-    return _deed(ask(state, verbs.Unblock(network=network, by=by)))
+    return _deed(ask(state, verbs.Unblock(network=network, by=by, doors=doors)))
 
 
 def apply(

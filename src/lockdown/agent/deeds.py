@@ -16,9 +16,11 @@ import msgspec
 
 from lockdown import __version__
 from lockdown.agent import verbs
-from lockdown.engine.blocking import Blockable, NotBlockable, Protected, judge_block, read_network
+from lockdown.agent.packet_filter import Dropped
+from lockdown.engine.blocking import Blockable, Network, NotBlockable, Protected, judge_block, read_network
 from lockdown.host.session import origin_of
 from lockdown.model.snapshot import Snapshot
+from lockdown.model.traffic import Doors
 from lockdown.model.unknown import Unknown
 
 MOST_BLOCKS = 60
@@ -34,6 +36,16 @@ class BlockList(Protocol):
 
     def unblock(self, network: str, by: str, now: datetime) -> bool:
         """Was it blocked?"""
+
+
+class Filter(Protocol):
+    """What the agent needs of the packet filter."""
+
+    def drop(self, one: Dropped, now: datetime) -> Unknown | None:
+        """Shut these doors to it; None: the kernel says that they are."""
+
+    def let_go(self, network: Network, doors: Doors, now: datetime) -> bool | Unknown:
+        """Open them again; False: they were not shut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +79,12 @@ class Deeds:
         read_machine: Callable[[], Snapshot],
         started: datetime,
         act: Act = cannot_act,
+        packets: Filter | None = None,
     ) -> None:
         self._blocks, self._protected, self._read_machine, self._started = blocks, protected, read_machine, started
         self._made: deque[datetime] = deque(maxlen=MOST_BLOCKS)
         self._count = 0
+        self._packets = packets
         self._act, self._applied_at = act, datetime.min.replace(tzinfo=started.tzinfo)
 
     def answer(self, request: verbs.Request, now: datetime, peer: Peer = ITSELF) -> verbs.Reply:
@@ -111,19 +125,47 @@ class Deeds:
             case NotBlockable(why, try_this):
                 return verbs.Refused(why, try_this)
             case Blockable(network, until):
+                if request.doors:
+                    return self._drop(network, Doors(request.doors), until, now)
                 self._blocks.block(network, request.why, until, request.by, now)
-                self._made.append(now)
-                self._count += 1
+                self._has_made(now)
                 return verbs.Done(f"{network} is blocked", until)
+
+    def _has_made(self, now: datetime) -> None:
+        self._made.append(now)
+        self._count += 1
+
+    def _drop(self, network: str, doors: Doors, until: datetime, now: datetime) -> verbs.Reply:
+        """By the kernel; that it runs stands in the store already, where it is put back from after a restart."""
+        if self._packets is None:
+            return verbs.Refused("this agent has no packet filter")
+        read = read_network(network)
+        if isinstance(read, Unknown):
+            return verbs.Refused(read.why)
+        failed = self._packets.drop(Dropped(read, doors, until), now)
+        if failed is not None:
+            return verbs.Refused(failed.why)
+        self._has_made(now)
+        return verbs.Done(f"{network} is shut out at {doors}", until)
 
     def _unblock(self, request: verbs.Unblock, now: datetime) -> verbs.Reply:
         match read_network(request.network):
             case Unknown(why):
                 return verbs.Refused(why)
+            case network if request.doors:
+                return self._let_go(network, Doors(request.doors), now)
             case network if self._blocks.unblock(str(network), request.by, now):
                 return verbs.Done(f"{network} may talk again")
             case network:
                 return verbs.Refused(f"{network} is not blocked", "lockdown block list")
+
+    def _let_go(self, network: Network, doors: Doors, now: datetime) -> verbs.Reply:
+        gone = self._packets.let_go(network, doors, now) if self._packets else False
+        if isinstance(gone, Unknown):
+            return verbs.Refused(gone.why)
+        if not gone:
+            return verbs.Refused(f"{network} is not shut out at {doors}", "lockdown block list")
+        return verbs.Done(f"{network} may talk at {doors} again")
 
 
 def _may_approve(peer: Peer) -> bool:

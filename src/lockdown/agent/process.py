@@ -17,6 +17,8 @@ from pathlib import Path
 from lockdown.agent.acting import Actor, recover_first
 from lockdown.agent.client import SOCKET
 from lockdown.agent.deeds import Deeds
+from lockdown.agent.following import Follower
+from lockdown.agent.packet_filter import PacketFilter, ports_of
 from lockdown.agent.server import Server, allowed_at
 from lockdown.config import Loaded, Settings
 from lockdown.engine.blocking import Protected, protected_networks
@@ -43,12 +45,17 @@ def run(loaded: Loaded, announce: Callable[[str], None]) -> int:
         for line in recover_first(directory.applies, act):
             print(f"lockdown agent: {line}", file=sys.stderr, flush=True)
         protected = _remembered(loaded.settings)
-        deeds = Deeds(StoredBlocks(store), protected, partial(_here, loaded), datetime.now(UTC), act)
+        packets = PacketFilter(ports_of(loaded.settings))
+        deeds = Deeds(StoredBlocks(store), protected, partial(_here, loaded), datetime.now(UTC), act, packets)
         server = Server(directory.path / SOCKET, deeds.answer, allowed_at(directory.path))
         announce(str(directory.path / SOCKET))
         tell_ready()
         drift = _drift_watch(loaded, directory.path, store)
+        follower = Follower(store, packets, protected, acts=loaded.settings.monitoring.mode == "answer")
+        follower.start()
         server.serve(stop)
+        follower.stop()
+        follower.join(_LAST_LOOK_SECONDS)
         if drift:
             drift.stop()
             drift.join(_LAST_LOOK_SECONDS)

@@ -6,7 +6,7 @@ A verb that is not in `Request` does not exist. Fails as: `msgspec.ValidationErr
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -16,6 +16,8 @@ MOST_ANSWER_BYTES = 64 * 1024 * 1024
 
 Text = Annotated[str, msgspec.Meta(max_length=1000)]
 NetworkText = Annotated[str, msgspec.Meta(min_length=2, max_length=64)]
+DoorsText = Literal["", "mail", "sign-in"]
+"""Where the packet filter stands before a network; "": nowhere, the gateway refuses it."""
 
 
 class Verb(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="verb"):
@@ -37,6 +39,7 @@ class Block(Verb, frozen=True, tag="block"):
     seconds: Annotated[int, msgspec.Meta(ge=1, le=10 * 365 * 86400)]
     why: Text
     by: Text
+    doors: DoorsText = ""
 
 
 class Unblock(Verb, frozen=True, tag="unblock"):
@@ -44,6 +47,7 @@ class Unblock(Verb, frozen=True, tag="unblock"):
 
     network: NetworkText
     by: Text
+    doors: DoorsText = ""
 
 
 PlanId = Annotated[str, msgspec.Meta(pattern=r"^[a-z2-7]{10}$")]
