@@ -37,12 +37,11 @@ sh("mount", "-t", "tmpfs", "tmpfs", room)
 for name in ("upper", "work", "root"): os.mkdir(f"{room}/{name}")
 root = f"{room}/root"
 sh("mount", "-t", "overlay", "overlay", "-o", f"lowerdir=/,upperdir={room}/upper,workdir={room}/work", root)
+for folder, mode in (("/tmp", 0o1777), ("/run", 0o755)):
+    sh("mount", "-t", "tmpfs", "-o", f"mode={mode:o}", "tmpfs", root + folder)
 for folder in ("/dev", "/sys", repository, *shares):
     os.makedirs(root + folder, exist_ok=True)
     sh("mount", "--rbind", folder, root + folder)
-for folder, mode in (("/tmp", 0o1777), ("/run", 0o755)):
-    if not any(share.startswith(folder + "/") for share in (repository, *shares)):
-        sh("mount", "-t", "tmpfs", "-o", f"mode={mode:o}", "tmpfs", root + folder)
 sh("mount", "-t", "proc", "proc", root + "/proc")
 sh("hostname", "mail.example.org")
 sh("ip", "link", "set", "lo", "up")
