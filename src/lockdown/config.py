@@ -21,8 +21,10 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import msgspec
 
+from lockdown.model.alert_path import masked, quiet_hours, why_not_a_path, why_not_a_web_address
 from lockdown.model.errors import OperatorError
 from lockdown.model.units import ByteSize, Rate, parse_duration, show_duration
+from lockdown.model.unknown import Unknown
 
 
 def why(reason: str) -> msgspec.Meta:
@@ -411,9 +413,82 @@ class Monitoring(Section, frozen=True):
     mail_logs: Annotated[
         tuple[str, ...], why("Logs of the mail server behind, as far as they may be read: who sends, and how fast.")
     ] = ("/var/log/mail.log",)
+    shadow: Annotated[
+        tuple[Literal["slow", "defer", "quarantine", "reject", "drop", "block", "hold", "grip"], ...],
+        why("Kinds of automatic answers that are only told and counted, not given, while the others are."),
+    ] = ()
+    queue_term: Annotated[
+        timedelta,
+        why(
+            "So long mail that an automatic answer holds in the queue waits for a person; then it is archived and "
+            "deleted; 0s: it waits for ever."
+        ),
+    ] = timedelta(days=7)
+    queue_retention: Annotated[
+        timedelta, why("So long mail that was deleted from the queue can be put back from its archive.")
+    ] = timedelta(days=30)
     never_block: Annotated[
         tuple[str, ...], why("Networks that no automatic answer may block: admins, upstream, monitoring.")
     ] = ()
+    canary_every: Annotated[
+        timedelta, why("How often a letter goes the whole way, to be seen arriving and removed again; 0s: never.")
+    ] = timedelta(minutes=5)
+    canary_to: Annotated[str, why("Who receives that letter; empty: postmaster of the first of site.domains.")] = ""
+    canary_mailbox: Annotated[
+        str,
+        why(
+            "Where it arrives: maildir:PATH or imaps://USER@HOST; empty: the embedded mailbox, and where mail goes on "
+            "to another server no letter is sent. One that does not arrive twice is an incident."
+        ),
+    ] = ""
+    canary_password: Annotated[str, why("A file with the password of an IMAP mailbox.")] = ""
+    canary_servers: Annotated[
+        tuple[str, ...],
+        why(
+            "host:port of further ways in that the letter goes beside gateway.listen: the mail server's own port 25; "
+            "submission://USER@HOST:587 signs in with monitoring.canary_submission_password."
+        ),
+    ] = ()
+    canary_submission_password: Annotated[str, why("A file with the password of the account that submits it.")] = ""
+    canary_wait: Annotated[timedelta, why("So long it may take; then it is missed.")] = timedelta(seconds=60)
+
+
+Told = Literal["critical", "high", "medium", "low"]
+"""A severity, as settings name it."""
+
+
+class Alerts(Section, frozen=True):
+    """Who is told of incidents, over which paths, and when."""
+
+    to: Annotated[
+        tuple[str, ...],
+        why(
+            "Where incidents are told, each path on its own: mailto://[USER:PASSWORD@]RELAY[:PORT]?to=YOU@ELSEWHERE (a "
+            "relay that is not this server), https://… (a webhook: JSON is posted), or any URL of Apprise, like "
+            "ntfys://…, where the extra `notify` is installed. Secrets in them are never shown."
+        ),
+    ] = ()
+    severity: Annotated[Told, why("What is less grave is never told; `lockdown incident list` has it.")] = "medium"
+    at_once: Annotated[Told, why("From this severity on it is told at once; the rest waits for the digest.")] = "high"
+    digest: Annotated[
+        timedelta, why("The rest is told together, at most this often, and only when something changed.")
+    ] = timedelta(minutes=15)
+    quiet: Annotated[
+        str,
+        why('Local time at which nothing is told but the gravest, like "22:00-06:00"; the rest is told afterwards.'),
+    ] = ""
+    quiet_through: Annotated[Told, why("From this severity on it is told in quiet hours too.")] = "critical"
+    per_hour: Annotated[
+        int, why("Messages at once to one path within an hour; what is more waits for the digest."), msgspec.Meta(ge=1)
+    ] = 10
+    heartbeat: Annotated[
+        str,
+        why(
+            "An https:// address that is asked for again and again while the watch looks and the canary arrives. A "
+            "service elsewhere that misses it tells you that this machine, or its mail, is down: silence is then health."
+        ),
+    ] = ""
+    heartbeat_every: Annotated[timedelta, why("How often.")] = timedelta(minutes=5)
 
 
 class Apply(Section, frozen=True):
@@ -464,6 +539,7 @@ class Settings(Section, frozen=True):
     services: Services = Services()
     admins: Admins = Admins()
     monitoring: Monitoring = Monitoring()
+    alerts: Alerts = Alerts()
     apply: Apply = Apply()
 
 
@@ -734,6 +810,8 @@ def _check_meaning(settings: Settings, origins: Mapping[str, Origin]) -> None:
         _domains(settings),
         _networks(settings),
         _scans(settings),
+        _alerts(settings.alerts),
+        _canary(settings.monitoring),
     )
     for key, problem in itertools.chain.from_iterable(checks):
         raise _wrong_value(key, problem, origins)
@@ -811,6 +889,39 @@ def _scans(settings: Settings) -> Problems:
         )
     if isinstance(antispam.resolvers, str) and antispam.resolvers != "system":
         yield "antispam.resolvers", f'{antispam.resolvers!r} is neither "system" nor a list like ["127.0.0.1"]'
+
+
+def _alerts(alerts: Alerts) -> Problems:
+    for number, url in enumerate(alerts.to, start=1):
+        if problem := why_not_a_path(url):
+            yield "alerts.to", f"path {number} cannot be used: {problem}"
+    if alerts.heartbeat and (problem := why_not_a_web_address(alerts.heartbeat)):
+        yield "alerts.heartbeat", problem
+    if alerts.quiet and isinstance(hours := quiet_hours(alerts.quiet), Unknown):
+        yield "alerts.quiet", hours.why
+
+
+_MAILBOX = re.compile(r"maildir:.+\Z|imaps?://[^@/\s]+@[^/\s]+(?:/.*)?\Z")
+_SUBMISSION = re.compile(r"submission://[^@/\s]+@(?:\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::\d{1,5})?\Z")
+
+
+def _canary(monitoring: Monitoring) -> Problems:
+    if monitoring.canary_mailbox and not _MAILBOX.match(monitoring.canary_mailbox):
+        yield "monitoring.canary_mailbox", "it is neither maildir:PATH nor imaps://USER@HOST"
+    for server in monitoring.canary_servers:
+        if not _LISTEN.match(server) and not _SUBMISSION.match(server):
+            yield "monitoring.canary_servers", f"{server!r} is neither host:port nor submission://USER@HOST:587"
+
+
+SECRETS = frozenset({"alerts.to", "alerts.heartbeat"})
+"""Settings that hold secrets; they are shown masked."""
+
+
+def show_masked(key: str, value: Any) -> str:
+    """A setting's value as people may see it."""
+    if key not in SECRETS or not value:
+        return show(value)
+    return show(masked(value) if isinstance(value, str) else tuple(masked(url) for url in value))
 
 
 def _not_a_network(network: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from lockdown.cli.options import common_options, paint, print_json, print_table
-from lockdown.config import Loaded, SettingDoc, documented, near_miss, sections, show
+from lockdown.config import Loaded, SettingDoc, documented, near_miss, sections, show_masked
 from lockdown.engine.scan_settings import check_scan_settings
 from lockdown.engine.settings_files import load_settings
 from lockdown.model.errors import OperatorError
@@ -37,7 +37,7 @@ def show_settings(origin: bool, config: Path | None, as_json: bool) -> None:
 
 
 def _rows(loaded: Loaded) -> list[tuple[str, str, str]]:
-    return [(doc.key, show(_value(loaded, doc.key)), _origin(loaded, doc.key)) for doc in documented()]
+    return [(doc.key, show_masked(doc.key, _value(loaded, doc.key)), _origin(loaded, doc.key)) for doc in documented()]
 
 
 def _value(loaded: Loaded, key: str) -> object:

@@ -100,6 +100,8 @@ DRIFT = "drift"
 """A control that holds no more: only the next look at the machine can tell that it does again."""
 CANNOT_WATCH = "cannot-watch"
 """The alarm of every room for facts that are Unknown."""
+PATH_DOWN = "monitoring.alert-path-down"
+"""A path over which people are told does not work."""
 
 
 def gravest_first(incidents: Collection[Incident]) -> list[Incident]:

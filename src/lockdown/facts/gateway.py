@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lockdown.config import Loaded, Origin, Settings, read_settings, sections, show
+from lockdown.config import Loaded, Origin, Settings, read_settings, sections, show_masked
 from lockdown.model.errors import OperatorError
 from lockdown.model.finding import Evidence
 from lockdown.model.snapshot import ABSENT, Snapshot
@@ -35,7 +35,7 @@ class Gateway:
     def evidence(self, key: str) -> Evidence:
         """The setting as written, with its file and line; a default says so."""
         section, _, name = key.partition(".")
-        text = f"{key} = {show(getattr(getattr(self.settings, section), name))}"
+        text = f"{key} = {show_masked(key, getattr(getattr(self.settings, section), name))}"
         origin = self.origins.get(key)
         return Evidence(origin.file, text, origin.line) if origin else Evidence("built-in default", text)
 
@@ -43,7 +43,7 @@ class Gateway:
 def describe(loaded: Loaded) -> str:
     """The reading: every value, and the places of those that are no default."""
     values = {
-        f"{section}.{name}": show(getattr(getattr(loaded.settings, section), name))
+        f"{section}.{name}": show_masked(f"{section}.{name}", getattr(getattr(loaded.settings, section), name))
         for section, cls in sections().items()
         for name in cls.__struct_fields__
     }

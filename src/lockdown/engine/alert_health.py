@@ -1,0 +1,92 @@
+"""How the paths over which people are told do, as they were left behind; nothing is sent.
+
+Fails as: a path that is not well, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lockdown.config import Settings
+from lockdown.engine.alert_paths import rides_on_us
+from lockdown.engine.alerts import moment
+from lockdown.engine.symptom import Symptom, doubtful, ill, well
+from lockdown.model.alert_path import key_of_path, masked, names_of
+from lockdown.state.told import PathMemory, read_told
+
+MISSED = 3
+"""So many beats in a row that were not taken are no longer a hiccup."""
+_PART = "alerts"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """One path, or the heartbeat."""
+
+    name: str
+    well: bool
+    says: str
+    warning: str = ""
+    """It works, and yet somebody should know."""
+
+
+def path_health(settings: Settings, now: datetime) -> Iterator[Health]:
+    """Each path of the settings."""
+    told, urls = read_told(Path(settings.state.directory)), settings.alerts.to
+    for url, name in zip(urls, names_of(urls), strict=True):
+        memory = told.paths.get(key_of_path(url))
+        yield _path(name, memory, rides_on_us(url, settings))
+
+
+def _path(name: str, memory: PathMemory | None, warning: str) -> Health:
+    if memory is not None and memory.failures:
+        since = f" since {_when(memory.down_since)}" if memory.down_since else ""
+        return Health(name, False, f"down{since}, {memory.failures} attempts: {memory.why}", warning)
+    if memory is None or memory.told_at is None:
+        return Health(name, True, "nothing had to be told yet", warning)
+    return Health(name, True, f"last took a message at {_when(memory.told_at)}", warning)
+
+
+def heartbeat_health(settings: Settings, now: datetime) -> Iterator[Health]:
+    """The heartbeat, where there is one."""
+    if not settings.alerts.heartbeat:
+        return
+    beats, name = read_told(Path(settings.state.directory)).beats, f"heartbeat {masked(settings.alerts.heartbeat)}"
+    late = settings.alerts.heartbeat_every.total_seconds() * MISSED
+    if beats.beat_at is None:
+        yield Health(name, False, beats.why or "it has not beaten yet")
+    elif now.timestamp() - beats.beat_at > late:
+        yield Health(name, False, f"last beat at {_when(beats.beat_at)}; {beats.why or 'nobody sends it'}")
+    else:
+        yield Health(name, True, f"last beat at {_when(beats.beat_at)}")
+
+
+def _when(seconds: float | None) -> str:
+    return "never" if seconds is None else moment(datetime.fromtimestamp(seconds, UTC))
+
+
+def alerts_work(settings: Settings, now: datetime) -> Iterator[Symptom]:
+    """For `lockdown doctor`."""
+    if not settings.alerts.to:
+        yield doubtful(_PART, "nobody is told of incidents: alerts.to is empty", "lockdown config explain alerts.to")
+    for one in path_health(settings, now):
+        yield _symptom(one, "lockdown alert test")
+    if settings.alerts.to and not settings.alerts.heartbeat:
+        yield doubtful(
+            _PART,
+            "no heartbeat: a dead machine tells nobody that it is dead",
+            "lockdown config explain alerts.heartbeat",
+        )
+    for one in heartbeat_health(settings, now):
+        yield _symptom(one, "lockdown incident list")
+
+
+def _symptom(one: Health, try_this: str) -> Symptom:
+    if not one.well:
+        return ill(_PART, f"{one.name}: {one.says}", try_this)
+    if one.warning:
+        return doubtful(_PART, f"{one.name}: {one.warning}", "name a relay that is not this server")
+    return well(_PART, f"{one.name}: {one.says}")
