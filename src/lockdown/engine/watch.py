@@ -23,6 +23,7 @@ from lockdown.engine.answer import Answerer
 from lockdown.engine.blocking import Protected, protected_networks
 from lockdown.engine.incidents import CANNOT_WATCH, KEPT, answered, is_noted, is_over, told
 from lockdown.engine.life import Life, Told
+from lockdown.engine.means import AgentMeans
 from lockdown.engine.recent import Recent, own_addresses
 from lockdown.engine.traffic import TrafficCounter
 from lockdown.engine.traffic_log import TrafficLog
@@ -69,7 +70,8 @@ class Watch:
         self._recent = Recent(settings, directory, own_addresses(), self._counter)
         self._traffic_log = TrafficLog(settings, directory.path, self._counter)
         self._life = Life(settings, directory, self._recent, self._counter)
-        self._answerer = Answerer(settings, store, protected or partial(protected_networks, settings))
+        whom_never = protected or partial(protected_networks, settings)
+        self._answerer = Answerer(settings, store, whom_never, AgentMeans(directory.path))
         self._judges = judges(checklist)
         self._since: datetime | None = None
         self._looks = 0
@@ -89,7 +91,7 @@ class Watch:
         self._remember_traffic(alarms)
         before = {incident.number for incident in self._store.open_incidents()}
         incidents = self._raise(alarms, now)
-        self._answer(zip(alarms, incidents, strict=True), now)
+        self._answer(zip(alarms, incidents, strict=True), window, now)
         closed = self._close(alarms, now)
         self._accept(window, zip(alarms, incidents, strict=True))
         self._forget(now)
@@ -110,12 +112,11 @@ class Watch:
         futures = [self._store.raise_incident(alarm.key, partial(told, alarm=alarm, now=now)) for alarm in alarms]
         return [future.result(_COMMIT_SECONDS) for future in futures]
 
-    def _answer(self, rung: Iterable[tuple[Alarm, Incident]], now: datetime) -> None:
+    def _answer(self, rung: Iterable[tuple[Alarm, Incident]], window: Window, now: datetime) -> None:
         for alarm, incident in rung:
-            if alarm.answer is None or not incident.is_open:
+            if not incident.is_open:
                 continue
-            answer = self._answerer.answer(incident, alarm.answer, now)
-            if answer is not None:
+            for answer in self._answerer.answers(incident, alarm, window.traffic, now):
                 self._store.change_incident(incident.number, partial(answered, answer=answer)).result(_COMMIT_SECONDS)
 
     def _close(self, alarms: tuple[Alarm, ...], now: datetime) -> tuple[Incident, ...]:
