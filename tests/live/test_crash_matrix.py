@@ -17,7 +17,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from tests.rig.messages import (
     only_fields_were_put_before,
     plain_letter,
 )
-from tests.rig.network import eventually, wait_until_read
+from tests.rig.network import TookTooLong, eventually, wait_until_read
 from tests.rig.sandbox import sandbox
 from tests.rig.sender import POINTS, Hook, Outcome, Sender, Wire
 from tests.rig.trace import DURABILITY, traced, why_strace_cannot_run
@@ -120,6 +120,9 @@ class Matrix:
         before = self.gateway.worker()
         sender = Sender(self.gateway.port)
         outcome = sender.deliver(letter, hook) if hook else sender.deliver(letter)
+        # The upstream kills from a thread of its own, which may be late by a moment on a busy machine.
+        with suppress(TookTooLong):
+            eventually(lambda: killer.killed, "the worker is killed", 5.0)
         self._note(point, killer.killed, outcome)
         if killer.killed:
             self._fresh_worker(before)
