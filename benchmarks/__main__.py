@@ -17,7 +17,20 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import accuracy, audit, big_message, idle, large, latency, log, machine, report, scan, throughput
+from benchmarks import (
+    accuracy,
+    audit,
+    big_message,
+    detector,
+    idle,
+    large,
+    latency,
+    log,
+    machine,
+    report,
+    scan,
+    throughput,
+)
 from benchmarks.figures import BrokenRun, Figure, NotMeasured, Unmeasurable
 from benchmarks.session import Measured, Setup
 
@@ -34,6 +47,7 @@ MEASUREMENTS: Measurements = {
     "scan": scan.measure,
     "audit": audit.measure,
     "log": log.measure,
+    "detector": detector.measure,
 }
 _BUSY = 0.5
 """Load for each processor, before we begin, above which nothing that is measured means much."""

@@ -10,7 +10,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from lockdown.config import Settings
 from lockdown.engine.life import UNPROVEN, engine_health
+from lockdown.engine.watch import Look
 from lockdown.gateway.lookout import Builtin, Lookout, Pace
 from lockdown.model.alarm import Incident
 from lockdown.model.scan import Content, Found, Reading
@@ -101,6 +103,69 @@ def test_a_worker_that_drains_no_longer_looks(tmp_path: Path) -> None:
             await asyncio.wait_for(Lookout(here.worker, QUICK).keep(), 10)
 
     run(story())
+
+
+# ── when it looks ──
+
+NEVER = 1e9
+
+
+class Quiet:
+    """A watch that tells how often it was asked."""
+
+    def __init__(self, worker: SimpleNamespace, *, hot: bool, enough: int = 1) -> None:
+        self.worker, self.hot, self.enough = worker, hot, enough
+        self.glances = self.looks = 0
+
+    def glance(self, now: datetime) -> bool:
+        self.glances += 1
+        self.worker.draining = not self.hot and self.glances == self.enough
+        return self.hot
+
+    def look(self, told: object, now: datetime) -> Look:
+        self.looks += 1
+        self.worker.draining = self.looks == self.enough
+        return Look(())
+
+
+def kept(folder: Path, *, hot: bool, grows: bool, pace: Pace, enough: int = 1) -> Quiet:
+    """Until it has looked, or glanced, often enough."""
+    log = folder / "gateway-20260301.jsonl"
+    log.write_bytes(b"x")
+    worker = SimpleNamespace(
+        state=SimpleNamespace(log=folder), draining=False, scanning=None, settings=Settings(), metrics=None
+    )
+    watch = Quiet(worker, hot=hot, enough=enough)
+
+    async def story() -> None:
+        lookout = Lookout(worker, pace)  # type: ignore[arg-type]
+        lookout._builtin = None
+        keeping = asyncio.ensure_future(lookout._keep_looking(watch))  # type: ignore[arg-type]
+        while not keeping.done():
+            if grows:
+                log.write_bytes(log.read_bytes() + b"x")
+            await asyncio.sleep(0.001)
+        await keeping
+
+    run(story())
+    return watch
+
+
+def test_what_becomes_frequent_is_looked_at_at_once_and_not_at_its_turn(tmp_path: Path) -> None:
+    pace = Pace(look=NEVER, first=NEVER, glance=0.001, idle=0.001, apart=0.001)
+    watch = kept(tmp_path, hot=True, grows=True, pace=pace, enough=3)
+    assert watch.looks == 3
+
+
+def test_what_is_not_frequent_is_glanced_at_and_waits_for_its_turn(tmp_path: Path) -> None:
+    pace = Pace(look=NEVER, first=NEVER, glance=0.001, idle=0.001)
+    watch = kept(tmp_path, hot=False, grows=True, pace=pace, enough=5)
+    assert (watch.glances, watch.looks) == (5, 0)
+
+
+def test_while_nothing_is_written_nobody_glances_and_looks_go_on(tmp_path: Path) -> None:
+    watch = kept(tmp_path, hot=True, grows=False, pace=Pace(look=0.01, first=0.01, idle=0.001), enough=3)
+    assert (watch.glances, watch.looks) == (0, 3)
 
 
 # ── the builtin engine ──

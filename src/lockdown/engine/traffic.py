@@ -1,6 +1,6 @@
 """Count what messages have in common: which values are frequent lately, what is usual, and what good mail looks like.
 
-One for each watch. Bounded: the latest 20,000 messages of ten minutes are kept whole, of the hour the heaviest values,
+One for each watch. Bounded: the latest 12,000 messages of ten minutes are kept whole, of the hour the heaviest values,
 of 30 days of good mail the more frequent ones (the rare are forgotten first). What came lately is good only once it has
 left the window without being blamed, so that a flood cannot make itself known as good.
 
@@ -17,7 +17,9 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from ipaddress import IPv6Address, ip_network
 from pathlib import Path
+from socket import AF_INET, inet_pton
 from statistics import median
 
 import msgspec
@@ -31,7 +33,7 @@ from lockdown.state.sketches import Baseline, SpaceSaving
 from lockdown.state.transactions import Transaction
 
 SPAN = 600.0
-MOST_SEEN = 20_000
+MOST_SEEN = 12_000
 FLOOR = 20
 """A value that fewer of the last messages have is nobody's flood."""
 FLOOR_OCTETS = 100_000_000
@@ -56,45 +58,45 @@ _LEAST_OF_AN_HOUR = 0.8
 _USUAL_WEIGHT = 0.1
 _NO_USER = re.compile(r"unknown|no such|not exist|not found|5\.1\.1", re.I)
 _RELAY, _NO_RECIPIENT = "relaying.open-to-strangers", "relaying.unknown-recipient"
-_OURS = "monitoring."
+_OURS, _RESTRAINED = "monitoring.", "monitoring.restrained-mail"
 _BAD = ("antispam.", "antivirus.")
 _NOT_COUNTED = ("turned-away", "unreadable", "aborted", "replayed", "dropped")
 
 # Looked up once: a member of an Enum class is dear to reach.
 _USER, _DKIM, _SPF = Dimension.USER, Dimension.DKIM, Dimension.SPF
-_CLIENT, _NETWORK, _WIDE = Dimension.CLIENT, Dimension.NETWORK, Dimension.WIDE_NETWORK
+_CLIENT, _NETWORK = Dimension.CLIENT, Dimension.NETWORK
 _BODY, _FILE, _HOST, _SUBJECT = Dimension.BODY, Dimension.ATTACHMENT, Dimension.URL_HOST, Dimension.SUBJECT
-_HELO, _SENDER, _DOMAIN, _RECIPIENT = (
-    Dimension.HELO, Dimension.SENDER, Dimension.SENDER_DOMAIN, Dimension.RECIPIENT,
-)  # fmt: skip
+_SENDER, _RECIPIENT = Dimension.SENDER, Dimension.RECIPIENT
 _HEAVY_IN_OCTETS = frozenset((_USER, _CLIENT, _NETWORK, _DKIM, _RECIPIENT))
-_REMEMBERED = frozenset(Dimension) - {_RECIPIENT, _HELO}
+_REMEMBERED = frozenset(Dimension) - {_RECIPIENT}
 _SOURCES = frozenset((_CLIENT, _NETWORK, _DKIM, _SPF))
 _ALL = "all"
 _NO_COUNTS: Mapping[Key, int] = {}
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=8192)
 def _key(dimension: Dimension, value: str) -> Key:
     return dimension, value[:_MOST_VALUE]
 
 
-@lru_cache(maxsize=8192)
 def _places(address: str) -> tuple[Key, ...]:
-    """The address and the networks it lies in; none for what is no address."""
-    import ipaddress
-
+    """The address and the network it lies in; none for what is no address. Wider networks are never answered to."""
     try:
-        found = ipaddress.ip_address(address.partition("%")[0])
+        inet_pton(AF_INET, address)
+    except (OSError, ValueError):
+        return _other_places(address)
+    first, second, third, _ = address.split(".")
+    return (_CLIENT, address), (_NETWORK, f"{first}.{second}.{third}.0/24")
+
+
+def _other_places(address: str) -> tuple[Key, ...]:
+    try:
+        found = IPv6Address(address.partition("%")[0])
     except ValueError:
         return ()
-    found = getattr(found, "ipv4_mapped", None) or found
-    near, wide = (24, 16) if found.version == 4 else (64, 48)
-    return (
-        (_CLIENT, str(found)),
-        (_NETWORK, str(ipaddress.ip_network(f"{found}/{near}", strict=False))),
-        (_WIDE, str(ipaddress.ip_network(f"{found}/{wide}", strict=False))),
-    )
+    if found.ipv4_mapped is not None:
+        return _places(str(found.ipv4_mapped))
+    return (_CLIENT, str(found)), (_NETWORK, str(ip_network(f"{found}/64", strict=False)))
 
 
 class TrafficCounter:
@@ -103,7 +105,9 @@ class TrafficCounter:
     def __init__(self, settings: Settings, folder: Path, *, most: int = MOST_SEEN) -> None:
         self._file, self._most = folder / FILE, most
         self._tag = settings.antispam.tag
-        self._trusted = networks(settings.gateway.trusted_networks)
+        trusted = networks(settings.gateway.trusted_networks)
+        # Where a message is from, and whether it is from us: dear to work out, and the same clients come again.
+        self._origin = lru_cache(8192)(lambda address: (_places(address), address in trusted))
         self._ring: deque[Seen] = deque()
         self._counts: dict[Key, int] = {}
         self._octets: dict[Key, int] = {}
@@ -126,6 +130,8 @@ class TrafficCounter:
         self._baseline.means, self._baseline.hours = self._memory.means, self._memory.hours
         self.hot = False
         """Something has become frequent since the last look."""
+        self.unseen_log = ""
+        """What of the mail server's log is not counted, as its reader says."""
 
     # ── time ──
 
@@ -158,8 +164,7 @@ class TrafficCounter:
 
     def take(self, transaction: Transaction) -> None:
         """One more of the gateway."""
-        kind, verdict = transaction.type, transaction.verdict
-        if kind in _NOT_COUNTED or (kind == "deferred" and not verdict.control.startswith(_OURS)):
+        if _is_left_out(transaction.type, transaction.verdict.control):
             return
         moment = self._moment(transaction.at)
         if moment is not None:
@@ -169,12 +174,8 @@ class TrafficCounter:
         # Measured hot path: it runs for every message.
         like, client, verdict = transaction.like, transaction.client.address, transaction.verdict
         sender = transaction.sender.strip("<>").lower()
-        trusted = client in self._trusted
-        keys = [*_places(client), _key(_SENDER, sender)]
-        if sender:
-            keys.append(_key(_DOMAIN, sender.rpartition("@")[2]))
-        if transaction.client.helo:
-            keys.append(_key(_HELO, transaction.client.helo))
+        places, trusted = self._origin(client)
+        keys = [*places, _key(_SENDER, sender)]
         for dimension, value in ((_DKIM, like.dkim), (_SPF, like.spf), (_SUBJECT, like.subject)):
             if value:
                 keys.append(_key(dimension, value))
@@ -191,7 +192,7 @@ class TrafficCounter:
             transaction.id,
             moment,
             transaction.type,
-            tuple(dict.fromkeys(keys)),
+            tuple(dict.fromkeys(keys)) if len(transaction.recipients) > 1 else tuple(keys),
             transaction.size,
             len(transaction.recipients) + len(refused),
             len(refused),
@@ -215,7 +216,7 @@ class TrafficCounter:
         if moment is None:
             return
         sender = sender.lower()
-        keys = [*_places(client), _key(_SENDER, sender), _key(_DOMAIN, sender.rpartition("@")[2])]
+        keys = [*_places(client), _key(_SENDER, sender)]
         if user:
             keys.append(_key(_USER, user))
         self._add(Seen(queue_id, moment, "accepted", tuple(keys), size, recipients))
@@ -227,15 +228,16 @@ class TrafficCounter:
             self._deliveries.append((moment, delivery.delays))
 
     def _add(self, seen: Seen) -> None:
-        counts, often, size = self._counts, self._often, seen.size
+        counts, often, heavy, size = self._counts, self._often, self._heavy, seen.size
         self._ring.append(seen)
         self._hour_messages += 1
         self._memory.relay_today += seen.relayed
         for key in seen.keys:
             count = counts[key] = counts.get(key, 0) + 1
-            self._heavy[key[0]].add(key[1])
             if count >= OFTEN:
                 often.add(key)
+                # What is never frequent is nobody's flood: of the hour only the others are counted.
+                heavy[key[0]].add(key[1], 1 if count > OFTEN else OFTEN)
                 if count >= FLOOR and count >= 2 * self._told.get(key, FLOOR // 2):
                     self._told[key] = count
                     self.hot = True
@@ -303,7 +305,7 @@ class TrafficCounter:
     def _counts_of_hour(self) -> dict[str, int]:
         counts = {_ALL: self._hour_messages}
         for dimension, heavy in self._heavy.items():
-            if dimension is not _RECIPIENT and dimension is not _HELO:
+            if dimension is not _RECIPIENT:
                 counts |= {_word((dimension, value)): count.number for value, count in heavy.top(300)}
         return counts
 
@@ -349,6 +351,7 @@ class TrafficCounter:
             stages=tuple(Stage(name, lately[name], memory.stages[name]) for name in lately if name in memory.stages),
             deliveries=sum(at >= self._now - SPAN for at, _ in self._deliveries),
             unseen=self._damage,
+            unseen_log=self.unseen_log,
         )
 
     def _hitters(self, keys: list[Key], part: float, hour: int) -> Iterable[Hitter]:
@@ -459,6 +462,18 @@ def _word(key: Key) -> str:
 
 def _hour_number(now: datetime) -> int:
     return int(now.astimezone(UTC).timestamp()) // _HOUR
+
+
+def _is_left_out(kind: str, control: str) -> bool:
+    """What says nothing of who sends: a server behind that is down, a retry; and what an answer of ours already met.
+
+    Were that counted, an answer would prove itself right for ever; when its term is over, the flood is seen anew.
+    """
+    if kind in _NOT_COUNTED:
+        return True
+    if kind == "deferred":
+        return not control.startswith(_OURS) or control == _RESTRAINED
+    return kind == "rejected" and control == _RESTRAINED
 
 
 def _is_unknown(text: str, control: str) -> bool:

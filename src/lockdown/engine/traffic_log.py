@@ -2,7 +2,7 @@
 
 Mail of strangers comes by the gateway and is counted there; here it is what has a user, or begins on this machine.
 
-Fails as: nothing that stops the count: a log that is not there or may not be read adds nothing, and `unseen` says so.
+Fails as: nothing that stops the count: a log that may not be read adds nothing, and the traffic says so.
 """
 
 from __future__ import annotations
@@ -31,9 +31,12 @@ class TrafficLog:
     def __init__(self, settings: Settings, folder: Path, counter: TrafficCounter) -> None:
         paths = [Path(path) for path in settings.monitoring.mail_logs]
         readable = [path for path in paths if os.access(path, os.R_OK)]
-        self.unseen = "; ".join(f"{path} may not be read" for path in paths if path.exists() and path not in readable)
         self._reader = LogReader(readable, folder / POSITIONS) if readable else None
         self._counter = counter
+        self._closed = "; ".join(
+            f"{path} may not be read" for path in paths if _is_there(path) and path not in readable
+        )
+        counter.unseen_log = self._closed
         self._open: dict[str, Received] = {}
         """Messages that were begun by a user or on this machine, the oldest first."""
 
@@ -44,9 +47,9 @@ class TrafficLog:
         try:
             told = self._reader.look(now)
         except OperatorError as error:
-            self.unseen = f"{error.what}: {error.why}"
+            self._counter.unseen_log = f"{error.what}: {error.why}"
             return
-        self.unseen = "; ".join(told.missed)
+        self._counter.unseen_log = "; ".join(filter(None, (self._closed, *told.missed)))
         for happened in told.events:
             take = _TAKEN.get(type(happened.event))
             if take is not None and now - happened.at < _OLD:
@@ -77,6 +80,13 @@ class TrafficLog:
 
     def _gone(self, happened: Happened, event: Gone) -> None:
         self._open.pop(event.queue_id, None)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return True  # nobody lets us look
 
 
 _TAKEN: dict[type[Any], Callable[[TrafficLog, Happened, Any], None]] = {

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("lockdown.watch")
 
 _BUILTIN = "builtin"
-_FIRST_LOOK_SECONDS = 5.0
-"""Soon after the start, so that nobody has to wait for the first word of how the engines do."""
 _VIRUS = b"Content-Type: application/octet-stream\r\n\r\n" + EICAR + b"\r\n"
 
 
@@ -42,6 +40,8 @@ class Pace(NamedTuple):
     """How often, in seconds."""
 
     look: float = EVERY_SECONDS
+    first: float = 5.0
+    """Soon after the start, so that nobody has to wait for the first word of how the engines do."""
     prove: float = 60.0
     """The builtin engine."""
     trial: float = 20.0
@@ -85,7 +85,7 @@ class Lookout:
 
     async def _keep_looking(self, watch: Watch) -> None:
         now = asyncio.get_running_loop().time
-        due, soonest = now() + min(_FIRST_LOOK_SECONDS, self._pace.look), 0.0
+        due, soonest = now() + min(self._pace.first, self._pace.look), 0.0
         pause, written = self._pace.idle, self._written()
         while not self._worker.draining:
             await asyncio.sleep(max(0.0, min(pause, due - now())))

@@ -230,3 +230,5 @@ class Traffic:
     """Those that `stages` rest on."""
     unseen: str = ""
     """What was not counted, and why."""
+    unseen_log: str = ""
+    """The same, of the mail server's own log."""

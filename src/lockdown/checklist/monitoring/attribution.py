@@ -13,8 +13,10 @@ from datetime import timedelta
 from itertools import combinations
 from typing import NamedTuple
 
-from lockdown.model.traffic import Dimension, Key, Match, Seen, Traffic
+from lockdown.model.traffic import Dimension, Forgeability, Key, Match, Seen, Traffic
 
+PROVEN = frozenset(one for one in Dimension if one.forgeability is Forgeability.PROVEN)
+CONTENT = frozenset(one for one in Dimension if one.forgeability is Forgeability.CONTENT)
 LEAST_COVERAGE = 0.5
 """What explains less than half of a flood is not what it is."""
 TERM = timedelta(hours=1)
@@ -72,15 +74,44 @@ def explanations(flood: Sequence[Seen], traffic: Traffic) -> tuple[Explanation, 
         return ()
     inside = set(map(id, flood))
     others = [one for one in traffic.seen if id(one) not in inside and not one.spam]
-    counts = Counter(key for one in flood for key in one.keys if key[0] in CERTAINTY)
-    common = [key for key, count in counts.most_common() if count >= _CANDIDATE * len(flood)]
-    usable = [key for key in common if _may_be_meant(key)]
-    found = [_explained((key,), flood, others, traffic) for key in usable if key not in traffic.greatest]
-    for first, second in combinations(usable[:_MOST_PAIRED], 2):
-        if not _says_the_same(first, second):
-            found.append(_explained((first, second), flood, others, traffic))
+    counts = Counter([key for one in flood for key in one.keys])
+    usable = [
+        key
+        for key, count in counts.most_common()
+        if count >= _CANDIDATE * len(flood) and key[0] in CERTAINTY and _may_be_meant(key)
+    ]
+    holds = _Holders(flood, others, usable)
+    matches: list[Match] = [(key,) for key in usable if key not in traffic.greatest]
+    pairs = combinations(usable[:_MOST_PAIRED], 2)
+    matches += [pair for pair in pairs if not _says_the_same(*pair)]
+    found = [_explained(match, holds, traffic) for match in matches]
     good = [one for one in found if one.coverage >= LEAST_COVERAGE and one.spill <= MOST_SPILL]
     return _different(sorted(good, key=lambda one: -one.score))
+
+
+class _Holders:
+    """Which messages have which values, by their places: pairs are then met without reading each message again."""
+
+    def __init__(self, flood: Sequence[Seen], others: Sequence[Seen], keys: Sequence[Key]) -> None:
+        self.flood, self.others = len(flood), len(others)
+        self._flood, self._others = _places(flood, keys), _places(others, keys)
+
+    def coverage(self, match: Match) -> float:
+        return len(set.intersection(*[self._flood[key] for key in match])) / self.flood
+
+    def spill(self, match: Match) -> float:
+        if self.others < _ENOUGH_OTHERS:
+            return 0.0
+        return len(set.intersection(*[self._others[key] for key in match])) / self.others
+
+
+def _places(seen: Sequence[Seen], keys: Sequence[Key]) -> dict[Key, set[int]]:
+    found: dict[Key, set[int]] = {key: set() for key in keys}
+    for place, one in enumerate(seen):
+        for key in one.keys:
+            if key in found:
+                found[key].add(place)
+    return found
 
 
 def _may_be_meant(key: Key) -> bool:
@@ -97,12 +128,10 @@ def _says_the_same(first: Key, second: Key) -> bool:
     return first[0] is second[0] or {first[0], second[0]} == place
 
 
-def _explained(match: Match, flood: Sequence[Seen], others: Sequence[Seen], traffic: Traffic) -> Explanation:
-    coverage = sum(one.has(match) for one in flood) / len(flood)
+def _explained(match: Match, holds: _Holders, traffic: Traffic) -> Explanation:
+    coverage = holds.coverage(match)
     good = min(traffic.good.get(key, 0) for key in match)
-    spill = good / traffic.good_messages if traffic.good_messages else 0.0
-    if len(others) >= _ENOUGH_OTHERS:
-        spill = max(spill, sum(one.has(match) for one in others) / len(others))
+    spill = max(good / traffic.good_messages if traffic.good_messages else 0.0, holds.spill(match))
     certainty = max(CERTAINTY[key[0]] for key in match) * (_PAIR if len(match) > 1 else 1.0)
     days = min(max(traffic.days, 1.0), _MONTH_DAYS)
     harm = good * TERM.total_seconds() / 86400 / days
@@ -150,4 +179,4 @@ def _labels(flood: Sequence[Seen]) -> Iterator[str]:
 
 def is_proven(one: Seen) -> bool:
     """Somebody vouches for who sent it."""
-    return any(dimension.forgeability == 0 for dimension, _ in one.keys)
+    return any(key[0] in PROVEN for key in one.keys)

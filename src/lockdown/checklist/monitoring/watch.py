@@ -10,11 +10,19 @@ Facts that are Unknown ring too, as `monitoring.cannot-watch`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from lockdown.checklist.mailboxes.fitting import BY_PROFILE
-from lockdown.checklist.monitoring.attribution import TERM, Explanation, explanations, is_proven, labels_not_used
+from lockdown.checklist.monitoring.attribution import (
+    CONTENT,
+    PROVEN,
+    TERM,
+    Explanation,
+    explanations,
+    is_proven,
+    labels_not_used,
+)
 from lockdown.checklist.monitoring.flood_controls import (
     BOUNCES,
     BYTE_BOMB,
@@ -34,6 +42,7 @@ from lockdown.model.traffic import (
     GripUser,
     Hitter,
     HoldQueued,
+    Key,
     Match,
     Restrain,
     Rung,
@@ -59,6 +68,8 @@ HISTORY_DAYS = 7.0
 SAME_SHARE, SPAM_SHARE, UNKNOWN_SHARE = 0.5, 0.3, 0.3
 CROWDED = 8.0
 """Messages for each recipient: what is meant for many people is one for each."""
+MANY = 300
+"""Of one kind within ten minutes: a flood, whoever vouches for it."""
 QUIET_SHARE = 0.1
 VOUCHED = 0.8
 SPREAD_NETWORKS, SPREAD_SHARE = 10, 0.5
@@ -99,20 +110,22 @@ def watch(window: Window, policy: Settings) -> Iterator[Alarm]:
 
 def _unknown(window: Window) -> Iterator[Alarm]:
     traffic = window.traffic
-    facts = {
-        "the log": window.events.why if isinstance(window.events, Unknown) else window.unseen,
-        "the traffic": traffic.why if isinstance(traffic, Unknown) else traffic.unseen if traffic else "",
-    }
-    for name, why in facts.items():
+    counted = traffic if isinstance(traffic, Traffic) else Traffic(0.0)
+    facts = (
+        ("the log", window.events.why if isinstance(window.events, Unknown) else window.unseen, Severity.MEDIUM),
+        ("the traffic", traffic.why if isinstance(traffic, Unknown) else counted.unseen, Severity.MEDIUM),
+        ("the mail server's log", counted.unseen_log, Severity.LOW),
+    )
+    for name, why, severity in facts:
         if why:
             yield Alarm(
                 f"{ITEM}.cannot-watch",
                 name,
                 FLOOD.id,
-                Severity.MEDIUM,
+                severity,
                 f"{name[:1].upper()}{name[1:]} cannot be looked at: {why}.",
                 "the gateway's own limits hold as before, but a flood may go unnoticed",
-                next_command="lockdown doctor",
+                next_command="lockdown doctor     (and see monitoring.mail_logs)",
             )
 
 
@@ -121,39 +134,43 @@ def _unknown(window: Window) -> Iterator[Alarm]:
 
 def _floods(traffic: Traffic, policy: Settings) -> Iterator[Alarm]:
     """The largest first; what is mostly part of one that was told is not told again."""
-    told: list[set[int]] = []
     hitters = sorted(traffic.hitters, key=lambda one: (-one.messages, _ORDER.index(one.key[0])))
+    hitters = [one for one in hitters if one.key[0] not in _UNLABELLED and one.key != _NULL and is_beyond(one, traffic)]
+    seen = _by_key(traffic, {one.key for one in hitters})
+    told: list[set[int]] = []
     # Confirmations have words in common, too: whom they come to explains them, and not the words.
-    for flood in _to_one_person(hitters, traffic):
-        if (alarm := _subscribed(flood)) is not None:
-            told.append(set(map(id, flood.seen)))
+    for hitter in [one for one in hitters if one.key[0] is Dimension.RECIPIENT][:MOST_ALARMS]:
+        strange = [one for one in seen[hitter.key] if not _is_known(one, traffic)]
+        if (alarm := _subscribed(hitter.key[1], strange)) is not None:
+            told.append(set(map(id, strange)))
             yield alarm
     for hitter in hitters:
         if len(told) >= MOST_ALARMS:
             return
-        if hitter.key[0] in _UNLABELLED or hitter.key == _NULL or not is_beyond(hitter, traffic):
+        if _is_told(seen[hitter.key], told):
             continue
-        flood = _flood(hitter, traffic)
-        if flood is None or _is_told(flood, told):
+        flood = _flood(hitter, seen[hitter.key], traffic)
+        if flood is None:
             continue
         flood, found = _narrowed(flood, traffic)
-        alarm = None if _is_told(flood, told) else _explained(flood, found, traffic, policy)
+        alarm = None if _is_told(flood.seen, told) else _explained(flood, found, traffic, policy)
         if alarm is not None:
             told.append(set(map(id, flood.seen)))
             yield alarm
 
 
-def _to_one_person(hitters: Sequence[Hitter], traffic: Traffic) -> Iterator[Flood]:
-    for hitter in [one for one in hitters if one.key[0] is Dimension.RECIPIENT and is_beyond(one, traffic)][
-        :MOST_ALARMS
-    ]:
-        flood = _flood(hitter, traffic)
-        if flood is not None:
-            yield flood
+def _by_key(traffic: Traffic, keys: set[Key]) -> dict[Key, list[Seen]]:
+    """In one pass: there may be twenty thousand of them, and two hundred keys."""
+    found: dict[Key, list[Seen]] = {key: [] for key in keys}
+    for one in traffic.seen if keys else ():
+        for key in one.keys:
+            if key in found:
+                found[key].append(one)
+    return found
 
 
-def _is_told(flood: Flood, told: Sequence[set[int]]) -> bool:
-    inside = set(map(id, flood.seen))
+def _is_told(seen: Sequence[Seen], told: Sequence[set[int]]) -> bool:
+    inside = set(map(id, seen)) if told else set()
     return any(len(inside & others) >= OVERLAP * len(inside) for others in told)
 
 
@@ -177,113 +194,142 @@ def _is_unusual(messages: int, usual: float, traffic: Traffic) -> bool:
     )
 
 
-def _flood(hitter: Hitter, traffic: Traffic) -> Flood | None:
+def _flood(hitter: Hitter, seen: Sequence[Seen], traffic: Traffic) -> Flood | None:
     """Those of its messages that look like a flood, if so many do."""
-    seen = tuple(one for one in traffic.seen if hitter.key in one.keys)
     if hitter.key[0] is Dimension.RECIPIENT:
         # To one person comes also what he waits for: what its source has sent before is left out.
-        seen = tuple(one for one in seen if not _is_known(one, traffic))
-    spam = tuple(one for one in seen if one.spam)
+        seen = [one for one in seen if not _is_known(one, traffic)]
+    spam = tuple([one for one in seen if one.spam])
     if SPAM_SHARE * len(seen) <= len(spam) and len(spam) >= FLOOR:
         return Flood(hitter, spam, (f"{len(spam)} of {len(seen)} look like spam",))
-    if len(seen) < FLOOR and sum(one.size for one in seen) < FLOOR_OCTETS:
+    if len(seen) < FLOOR and sum([one.size for one in seen]) < FLOOR_OCTETS:
         return None
-    if is_newsletter(seen, traffic):
+    sums = sums_of(seen)
+    if is_newsletter(sums, traffic):
         return None
-    reasons = tuple(_reasons(seen, traffic))
-    return Flood(hitter, seen, reasons) if reasons else None
+    reasons = tuple(_reasons(sums, traffic))
+    return Flood(hitter, tuple(seen), reasons) if reasons else None
 
 
 def _is_known(one: Seen, traffic: Traffic) -> bool:
     """It comes from where good mail has come from, and somebody vouches for it."""
-    return any(key[0].forgeability is Forgeability.PROVEN and traffic.good.get(key, 0) >= FLOOR for key in one.keys)
+    return any(key[0] in PROVEN and traffic.good.get(key, 0) >= FLOOR for key in one.keys)
 
 
-def is_newsletter(seen: Sequence[Seen], traffic: Traffic) -> bool:
+class Sums(NamedTuple):
+    """What is counted of messages that have a value in common."""
+
+    messages: int
+    octets: int
+    asked: int
+    """Recipients."""
+    refused: int
+    unknown: int
+    spam: int
+    proven: int
+    """Somebody vouches for who sent it."""
+    vouched: int
+    """So, or it is of a mailing list."""
+    recipients: Mapping[Key, int]
+    contents: Mapping[Key, int]
+    sources: Mapping[Key, int]
+
+    @property
+    def crowding(self) -> float:
+        """Messages for each recipient."""
+        return sum(self.recipients.values()) / len(self.recipients) if self.recipients else 0.0
+
+    @property
+    def copies(self) -> float:
+        """The share of the most frequent text or attachment."""
+        return max(self.contents.values(), default=0) / max(1, self.messages)
+
+
+def sums_of(seen: Sequence[Seen]) -> Sums:
+    """In one pass."""
+    recipients: Counter[Key] = Counter()
+    contents: Counter[Key] = Counter()
+    sources: Counter[Key] = Counter()
+    tables = {Dimension.RECIPIENT: recipients, Dimension.BODY: contents, Dimension.ATTACHMENT: contents}
+    tables |= dict.fromkeys((*PROVEN, Dimension.CLIENT, Dimension.NETWORK), sources)
+    for one in seen:
+        for key in one.keys:
+            if (table := tables.get(key[0])) is not None:
+                table[key] += 1
+    proven = [is_proven(one) for one in seen]
+    return Sums(
+        len(seen),
+        sum([one.size for one in seen]),
+        max(1, sum([one.recipients for one in seen])),
+        sum([one.refused for one in seen]),
+        sum([one.unknown for one in seen]),
+        sum([one.spam for one in seen]),
+        sum(proven),
+        sum([is_so or one.is_list for is_so, one in zip(proven, seen, strict=True)]),
+        recipients,
+        contents,
+        sources,
+    )
+
+
+def is_newsletter(sums: Sums, traffic: Traffic) -> bool:
     """One source, one for each of many recipients, hardly any that is spam or goes nowhere, and somebody vouches."""
-    if not seen or _crowding(seen) > 1 / VOUCHED:
+    if not sums.messages or sums.crowding > 1 / VOUCHED:
         return False
-    asked = max(1, sum(one.recipients for one in seen))
-    bad = max(sum(one.spam for one in seen) / len(seen), sum(one.refused for one in seen) / asked)
-    if bad > QUIET_SHARE:
+    if max(sums.spam / sums.messages, sums.refused / sums.asked) > QUIET_SHARE:
         return False
-    sources = Counter(key for one in seen for key in one.keys if key[0].forgeability <= Forgeability.UNFORGEABLE)
-    one_source = [key for key, count in sources.items() if count >= VOUCHED * len(seen)]
-    vouched = sum(is_proven(one) or one.is_list for one in seen) >= VOUCHED * len(seen)
-    return bool(one_source) and (vouched or any(traffic.good.get(key, 0) >= FLOOR for key in one_source))
+    one_source = [key for key, count in sums.sources.items() if count >= VOUCHED * sums.messages]
+    is_vouched = sums.vouched >= VOUCHED * sums.messages
+    return bool(one_source) and (is_vouched or any(traffic.good.get(key, 0) >= FLOOR for key in one_source))
 
 
-def _crowding(seen: Sequence[Seen]) -> float:
-    """Messages for each recipient."""
-    recipients = Counter(key for one in seen for key in one.keys if key[0] is Dimension.RECIPIENT)
-    return recipients.total() / len(recipients) if recipients else 0.0
-
-
-def _reasons(seen: Sequence[Seen], traffic: Traffic) -> Iterator[str]:
+def _reasons(sums: Sums, traffic: Traffic) -> Iterator[str]:
     """Why these are no ordinary mail."""
-    asked = max(1, sum(one.recipients for one in seen))
-    unknown = sum(one.unknown for one in seen)
-    if unknown >= UNKNOWN_SHARE * asked:
-        yield f"{unknown} of {asked} recipients do not exist"
-    unproven = sum(not is_proven(one) for one in seen) if _is_proof_known(traffic) else 0
-    crowding, copies = _crowding(seen), _copies(seen)
-    is_unproven = unproven >= SAME_SHARE * len(seen)
-    is_known = _comes_from_good(seen, traffic)
-    if crowding >= CROWDED and not is_known:
-        yield f"{crowding:.0f} messages for each recipient"
-    if copies >= SAME_SHARE and is_unproven and not is_known:
-        yield f"{copies:.0%} say the same, and nobody vouches for {unproven} of {len(seen)}"
-    if is_unproven and not is_known and _is_unusual(len(seen), 0.0, traffic):
-        yield f"nobody vouches for {unproven} of {len(seen)}, and so many are not usual"
-    if (octets := sum(one.size for one in seen)) >= FLOOR_OCTETS and crowding >= 2:
-        yield f"{octets / 1e6:,.0f} MB"
+    if sums.unknown >= UNKNOWN_SHARE * sums.asked:
+        yield f"{sums.unknown} of {sums.asked} recipients do not exist"
+    if sums.octets >= FLOOR_OCTETS and sums.crowding >= 2:
+        yield f"{sums.octets / 1e6:,.0f} MB"
+    if _comes_from_good(sums, traffic):
+        return
+    unproven = sums.messages - sums.proven if _is_proof_known(traffic) else 0
+    is_unproven, is_copied = unproven >= SAME_SHARE * sums.messages, sums.copies >= SAME_SHARE
+    # Notices of one service to one person are many, each another, and vouched for.
+    if sums.crowding >= CROWDED and (is_unproven or is_copied or not sums.proven or sums.messages >= MANY):
+        yield f"{sums.crowding:.0f} messages for each recipient"
+    if is_copied and is_unproven:
+        yield f"{sums.copies:.0%} say the same, and nobody vouches for {unproven} of {sums.messages}"
+    if is_unproven and _is_unusual(sums.messages, 0.0, traffic):
+        yield f"nobody vouches for {unproven} of {sums.messages}, and so many are not usual"
 
 
 def _is_proof_known(traffic: Traffic) -> bool:
     """Where nobody asks who vouches for senders, that nobody does means nothing."""
-    return any(is_proven(one) for one in traffic.seen) or any(
-        key[0].forgeability is Forgeability.CONTENT for one in traffic.seen[-FLOOR:] for key in one.keys
+    return any(key[0] in PROVEN or key[0] in CONTENT for one in traffic.seen[-MANY:] for key in one.keys)
+
+
+def _comes_from_good(sums: Sums, traffic: Traffic) -> bool:
+    """Half of it comes from one source of good mail."""
+    return any(
+        count >= SAME_SHARE * sums.messages and traffic.good.get(key, 0) >= FLOOR for key, count in sums.sources.items()
     )
 
 
-def _copies(seen: Sequence[Seen]) -> float:
-    """The share of the most frequent text, attachment or link."""
-    contents = (Dimension.BODY, Dimension.ATTACHMENT)
-    said = Counter(key for one in seen for key in one.keys if key[0] in contents)
-    return said.most_common(1)[0][1] / len(seen) if said else 0.0
-
-
-def _comes_from_good(seen: Sequence[Seen], traffic: Traffic) -> bool:
-    """Half of it comes from sources that have sent good mail on more than one day's worth of messages."""
-    kinds = (Forgeability.PROVEN, Forgeability.UNFORGEABLE)
-    wide = Dimension.WIDE_NETWORK
-    known = sum(
-        any(
-            key[0].forgeability in kinds and key[0] is not wide and traffic.good.get(key, 0) >= FLOOR
-            for key in one.keys
-        )
-        for one in seen
-    )
-    return known >= SAME_SHARE * len(seen)
-
-
-def _subscribed(flood: Flood) -> Alarm | None:
+def _subscribed(recipient: str, seen: Sequence[Seen]) -> Alarm | None:
     """Many proven domains to one recipient: nobody of them does wrong, so nobody is answered to."""
-    recipient = flood.by.key[1]
-    if sum(one.spam for one in flood.seen) > SPAM_SHARE * len(flood.seen):
+    if len(seen) < FLOOR or sum(one.spam for one in seen) > SPAM_SHARE * len(seen):
         return None
-    proven = {key[1] for one in flood.seen for key in one.keys if key[0] in (Dimension.DKIM, Dimension.SPF)}
-    if len(proven) < max(DOMAINS, DOMAINS_SHARE * len(flood.seen)):
+    proven = {key[1] for one in seen for key in one.keys if key[0] in (Dimension.DKIM, Dimension.SPF)}
+    if len(proven) < max(DOMAINS, DOMAINS_SHARE * len(seen)):
         return None
     return Alarm(
         f"{ITEM}.subscription-bomb",
         recipient,
         SUBSCRIPTIONS.id,
         Severity.HIGH,
-        f"{recipient} has got {len(flood.seen)} messages of {len(proven)} domains lately, as after being signed up "
+        f"{recipient} has got {len(seen)} messages of {len(proven)} domains lately, as after being signed up "
         "everywhere by somebody else.",
         "they are delivered: each sender is honest, so nobody is blocked; something that matters may drown in them",
-        _evidence(flood.seen),
+        _evidence(seen),
         "ask the recipient for orders, transfers and changed passwords of these hours",
     )
 
@@ -324,7 +370,7 @@ def _narrowed(flood: Flood, traffic: Traffic) -> tuple[Flood, tuple[Explanation,
     if not found or flood.by.key[0] is not Dimension.RECIPIENT:
         return flood, found
     seen = tuple(one for one in traffic.seen if one.has(found[0].match))
-    reasons = tuple(_reasons(seen, traffic))
+    reasons = tuple(_reasons(sums_of(seen), traffic))
     if len(seen) < FLOOR or not reasons:
         return flood, found
     return Flood(flood.by, seen, reasons), explanations(seen, traffic) or found
@@ -392,6 +438,8 @@ def _client(one: Seen) -> str:
 
 def _bounces(traffic: Traffic) -> Iterator[Alarm]:
     """To one recipient, of letters that did not go out here."""
+    if all(hitter.key != _NULL for hitter in traffic.hitters):
+        return
     bounces = [one for one in traffic.seen if _NULL in one.keys and one.answers_ours is not True]
     to = Counter(key for one in bounces for key in one.keys if key[0] is Dimension.RECIPIENT)
     for key, count in to.most_common(MOST_ALARMS):

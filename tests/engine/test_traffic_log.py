@@ -1,0 +1,99 @@
+"""What the mail server's log adds: who handed in how much, once each, and nothing of the days before."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from lockdown.config import read_settings
+from lockdown.engine.traffic_log import TrafficLog
+from lockdown.model.traffic import Dimension
+from tests.checklist.monitoring.traffic import START, Town
+
+MINUTE = timedelta(minutes=1)
+
+
+class Server(Town):
+    """With a mail log that tests write."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder=folder)
+        self.path = folder / "mail.log"
+        self.path.touch()
+        self.settings = read_settings([("x", f'[monitoring]\nmail_logs = ["{self.path}"]')]).settings
+        self.reads = TrafficLog(self.settings, folder, self.counter)
+
+    def says(self, daemon: str, text: str) -> None:
+        with self.path.open("a") as file:
+            file.write(f"{self.now:%Y-%m-%dT%H:%M:%S.%f}+00:00 mx postfix/{daemon}[77]: {text}\n")
+
+    def submits(self, number: int, login: str = ", sasl_method=PLAIN, sasl_username=ben") -> None:
+        queue_id = f"4X{number:05X}BCDFG"
+        self.says("submission/smtpd", f"{queue_id}: client=dsl.example[203.0.113.50]{login}")
+        for _ in range(2):
+            self.says("qmgr", f"{queue_id}: from=<ben@example.org>, size=1000, nrcpt=3 (queue active)")
+
+
+def users(server: Server) -> dict[str, tuple[int, int]]:
+    server.reads.read(server.now)
+    hitters = server.traffic().hitters
+    return {one.key[1]: (one.messages, one.recipients) for one in hitters if one.key[0] is Dimension.USER}
+
+
+def test_what_a_user_hands_in_is_counted_once_by_user(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    for number in range(25):
+        server.submits(number)
+    assert users(server) == {"ben": (25, 75)}
+
+
+def test_mail_of_strangers_is_the_gateways_to_count(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    for number in range(25):
+        server.submits(number, login="")
+    assert users(server) == {}
+    assert server.traffic().messages == 0
+
+
+def test_the_days_before_are_no_flood_of_now(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    for number in range(25):
+        server.submits(number)
+    server.now = START + timedelta(days=2)
+    server.counter.advance(server.now)
+    assert users(server) == {}
+
+
+def test_after_a_restart_nothing_is_counted_twice(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    for number in range(25):
+        server.submits(number)
+    assert users(server)
+    server.reads.keep()
+    again = Server(tmp_path)
+    assert users(again) == {}
+
+
+def test_delays_of_deliveries_are_heard(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    server.says("smtp", "4X00001BCDFG: to=<a@far.example>, relay=far.example[192.0.2.1]:25, delay=4, "
+                        "delays=0.1/0/3/0.9, dsn=2.0.0, status=sent (250 ok)")  # fmt: skip
+    server.reads.read(server.now)
+    assert server.traffic().deliveries == 1
+
+
+def test_a_log_that_is_not_there_adds_nothing(tmp_path: Path) -> None:
+    settings = read_settings([("x", f'[monitoring]\nmail_logs = ["{tmp_path}/none"]')]).settings
+    reads = TrafficLog(settings, tmp_path, Town().counter)
+    reads.read(START)
+    reads.keep()
+
+
+def test_a_log_that_may_not_be_read_is_said(tmp_path: Path) -> None:
+    """A folder in its place: for root, too, it is nothing to read."""
+    (tmp_path / "mail.log").mkdir()
+    settings = read_settings([("x", f'[monitoring]\nmail_logs = ["{tmp_path}/mail.log"]')]).settings
+    town = Town()
+    TrafficLog(settings, tmp_path, town.counter).read(START)
+    assert "mail.log" in town.traffic().unseen_log
+    assert "cannot-watch" in town.alarms()
