@@ -13,6 +13,7 @@ Fails as: sentences. `OperatorError` only when the checker itself cannot be run.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -39,6 +40,8 @@ def mirror(folder: str, images: Mapping[str, FileImage], into: Path) -> Path:
             elif image.octets is not None:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(image.octets)
+                # Postfix waits up to two seconds with a file that was just written: it might still be being written.
+                os.utime(place, (0, 0))
     return into
 
 
