@@ -1,0 +1,406 @@
+"""Surgery on the queue of the mail server here: hold what matches, release it, delete it, and take any of it back.
+
+Hold first: nothing is deleted that was not held by a deed, archived, and the archive read back. Every deed is written
+down before it is begun (`engine/queue_record.py`). A message is known by its fingerprint: one that was delivered,
+deleted or became another one meanwhile is left alone, and counted as gone.
+
+Fails as: `Unknown(why)` for a choice that names nothing, `OperatorError` for a queue or record that cannot be read, or
+a disk without room: then nothing is deleted.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from heapq import nlargest
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from lockdown.engine.queue_record import (
+    FOLDER,
+    SAMPLES,
+    Deed,
+    Record,
+    State,
+    begin,
+    in_order,
+    may_be_trusted,
+    record,
+    records,
+)
+from lockdown.facts.queue_choice import Choice, choice_of, in_words, taking
+from lockdown.facts.queue_entries import Entry
+from lockdown.facts.queue_groups import Groups, Origin, domain
+from lockdown.host.exim_hands import exim_queue_here
+from lockdown.host.queue_hands import Found, Outcome, Restored, postfix_queue_here, room_for
+from lockdown.model.errors import OperatorError
+from lockdown.model.mail import AUTOMATIC
+from lockdown.model.queued import Fingerprint, Held, Queued
+from lockdown.model.traffic import Match
+from lockdown.model.unknown import Unknown
+
+MOST_SAMPLES = 20
+_SHOWN_SAMPLES = 3
+_MOST_SAMPLE = 1024 * 1024
+_MOST_SAMPLES = 8 * 1024 * 1024
+MOST_LISTED = 1_000
+_MOST_DOMAINS = 20_000
+
+
+class Hands(Protocol):
+    """What a mail server's queue can be asked and told."""
+
+    kind: str
+    unread: int
+
+    def read(self, *, with_subject: bool = False, with_reason: bool = False) -> Iterator[Found]:
+        """All messages, one after the other."""
+
+    def hold(self, found: Sequence[Found]) -> Outcome:
+        """Put on hold."""
+
+    def release(self, messages: Sequence[Fingerprint]) -> Outcome:
+        """Let go again."""
+
+    def whole(self, one: Fingerprint, most: int = ...) -> bytes:
+        """A held message."""
+
+    def archive(self, messages: Sequence[Fingerprint], to: Path) -> tuple[list[Fingerprint], str]:
+        """Copy what is held, and read the copy back."""
+
+    def remove(self, messages: Sequence[Fingerprint]) -> Outcome:
+        """Out of hold for good."""
+
+    def restore(self, archive: Path, digest: str, already: Callable[[Fingerprint], bool]) -> Restored:
+        """Back from the archive into hold."""
+
+
+HandsOrWhy: TypeAlias = Hands | Unknown
+
+
+def hands_here(config: str = "") -> HandsOrWhy:
+    """The queue of the server that is installed: Postfix, else Exim."""
+    if shutil.which("postsuper", path="/usr/sbin:/sbin:/usr/local/sbin"):
+        return postfix_queue_here(config)
+    return exim_queue_here()
+
+
+@dataclass(slots=True)
+class Preview:
+    """What would be held."""
+
+    choice: Choice
+    count: int = 0
+    octets: int = 0
+    held_already: int = 0
+    oldest: int = 0
+    samples: list[Queued] = field(default_factory=list)
+    domains: Counter[str] = field(default_factory=Counter)
+    found: list[Found] = field(default_factory=list)
+    unread: int = 0
+
+    def add(self, one: Found) -> None:
+        """One more that matches."""
+        message = one.message
+        self.count += 1
+        self.octets += message.size
+        self.oldest = min(self.oldest or message.arrived, message.arrived)
+        if len(self.samples) < _SHOWN_SAMPLES:
+            self.samples.append(message)
+        if len(self.domains) < _MOST_DOMAINS:
+            self.domains.update({domain(to) for to in message.recipients})
+        self.found.append(one)
+
+
+def previewed(hands: Hands, choice: Choice, now: datetime) -> Preview | Unknown:
+    """Find what is meant; nothing is changed."""
+    takes = taking(choice, now)
+    if isinstance(takes, Unknown):
+        return takes
+    names = {name for name, _ in choice}
+    preview = Preview(choice)
+    subject, reason = bool(names & {"subject", "subject-shape"}), "reason" in names
+    for one in hands.read(with_subject=subject, with_reason=reason):
+        if takes(one.message):
+            if one.message.queue in ("hold", "frozen"):
+                preview.held_already += 1
+            else:
+                preview.add(one)
+    preview.unread = hands.unread
+    return preview
+
+
+def grouped_here(hands: Hands, choice: Choice, now: datetime) -> Groups | Unknown:
+    """The queue by what its messages have in common; all of it, or what a choice takes."""
+    takes = taking(choice, now) if choice else None
+    if isinstance(takes, Unknown):
+        return takes
+    groups = Groups(now)
+    for one in hands.read(with_subject=any(name.startswith("subject") for name, _ in choice), with_reason=True):
+        it = one.message
+        if takes is None or takes(it):
+            arrived = datetime.fromtimestamp(it.arrived / 1e6, UTC)
+            entry = Entry(it.id, it.queue, arrived, it.size, it.sender, it.recipients, it.reason)
+            groups.add(entry, Origin(it.client or "unknown", it.user))
+    groups.unread = hands.unread
+    return groups
+
+
+def listed(hands: Hands, choice: Choice, now: datetime, limit: int) -> tuple[list[Queued], int] | Unknown:
+    """The oldest so many, and how many there are."""
+    takes = taking(choice, now) if choice else None
+    if isinstance(takes, Unknown):
+        return takes
+    total = 0
+
+    def taken() -> Iterator[Queued]:
+        nonlocal total
+        for one in hands.read(with_subject=True, with_reason=True):
+            if takes is None or takes(one.message):
+                total += 1
+                yield one.message
+
+    return nlargest(limit, taken(), key=lambda it: -it.arrived), total
+
+
+class QueueSurgery:
+    """The deeds, with the hands of one server and the records of one state directory."""
+
+    def __init__(self, directory: Path, hands: Hands) -> None:
+        self._directory, self._hands = directory, hands
+
+    # ── hold ──
+
+    def hold_matching(self, match: Match, words: str, by: str, now: datetime) -> Held | Unknown:
+        """The answer to a flood: hold what has all of this in common."""
+        choice = choice_of(match)
+        if isinstance(choice, Unknown):
+            return choice
+        return self.hold_chosen(choice, words, by, now)
+
+    def hold_chosen(self, choice: Choice, why: str, by: str, now: datetime) -> Held | Unknown:
+        """Hold what a choice takes now."""
+        preview = previewed(self._hands, choice, now)
+        return preview if isinstance(preview, Unknown) else self.hold(preview, why, by, now)
+
+    def hold_named(self, messages: Sequence[Fingerprint], why: str, by: str, now: datetime) -> Held:
+        """Hold these messages and no others: each must still be the one that is meant."""
+        wanted = {one.id: one for one in messages}
+        preview = Preview((("id", f"{len(wanted)} messages"),))
+        for one in self._hands.read():
+            if wanted.get(one.message.id) == one.message.fingerprint and one.message.queue not in ("hold", "frozen"):
+                preview.add(one)
+        held = self.hold(preview, why, by, now)
+        missing = len(wanted) - preview.count
+        gone = held.gone + missing
+        return Held(held.id, held.count, held.octets, gone, held.undo, _held_says(held.count, held.octets, gone, 0, ""))
+
+    def hold(self, preview: Preview, why: str, by: str, now: datetime) -> Held:
+        """Hold what was found: written down, moved, looked at again, sampled."""
+        if not preview.found:
+            return Held("", 0, 0, 0, "", "nothing in the queue matches")
+        with self._alone():
+            kept = begin(self._directory, now)
+            fingerprints = [one.message.fingerprint for one in preview.found]
+            kept.write_messages(fingerprints)
+            kept.append(
+                "intended", server=self._hands.kind, what=in_words(preview.choice), by=by, why=why,
+                count=preview.count, octets=preview.octets,
+            )  # fmt: skip
+            outcome = self._hands.hold(preview.found)
+            octets = sum(one.size for one in outcome.done)
+            kept.write_messages(in_order(outcome.done))
+            kept.append(
+                "held",
+                count=len(outcome.done),
+                octets=octets,
+                gone=outcome.gone,
+                failed=outcome.failed,
+                said=outcome.why,
+            )
+        self._sample(kept, outcome.done)
+        says = _held_says(len(outcome.done), octets, outcome.gone, outcome.failed, outcome.why)
+        return Held(kept.id, len(outcome.done), octets, outcome.gone, f"lockdown queue undo {kept.id}", says)
+
+    def _sample(self, kept: Record, messages: Sequence[Fingerprint]) -> None:
+        """Evidence is welcome, but no reason to fail: the mail is held already."""
+        step = max(1, len(messages) // MOST_SAMPLES)
+        room = _MOST_SAMPLES
+        with suppress(OSError):
+            for one in messages[::step][:MOST_SAMPLES]:
+                octets = self._hands.whole(one, min(_MOST_SAMPLE, room))
+                room -= len(octets)
+                if octets and room > 0:
+                    kept.keep_sample(one.id, octets)
+
+    # ── release, delete, undo ──
+
+    def release(self, id: str, by: str) -> str:
+        """Let go what a deed holds."""
+        with self._alone():
+            kept = record(self._directory, id)
+            deed = self._in_state(kept, State.HELD, State.HOLDING)
+            outcome = self._hands.release(kept.messages())
+            octets = sum(one.size for one in outcome.done)
+            if outcome.failed:
+                kept.append("not-released", by=by, count=len(outcome.done), failed=outcome.failed, said=outcome.why)
+                raise _half_way(f"{len(outcome.done)} are released, {outcome.failed} are not", outcome.why, deed.id)
+            kept.append("released", by=by, count=len(outcome.done), octets=octets, gone=outcome.gone)
+        gone = f"; {outcome.gone} were not held any more" if outcome.gone else ""
+        return f"{len(outcome.done)} messages are released{gone}"
+
+    def delete(self, id: str, by: str) -> str:
+        """Archive what a deed holds, read the archive back, then take it out of the queue."""
+        with self._alone():
+            kept = record(self._directory, id)
+            self._in_state(kept, State.HELD, State.DELETING)
+            return self._delete(kept, by)
+
+    def _delete(self, kept: Record, by: str) -> str:
+        deed, messages = kept.deed(), kept.messages()
+        if deed.state is not State.DELETING:
+            if why := room_for(deed.octets, kept.folder):
+                raise _not_deleted(why, deed.id)
+            try:
+                archived, digest = self._hands.archive(messages, kept.archive)
+            except OSError as error:
+                kept.archive.unlink(missing_ok=True)
+                raise _not_deleted(f"{kept.archive}: {error.strerror or error}", deed.id) from None
+            kept.write_messages(archived)
+            kept.append("archived", by=by, count=len(archived), digest=digest)
+            missing, messages = len(messages) - len(archived), archived
+        else:
+            missing = 0
+        outcome = self._hands.remove(messages)
+        if outcome.failed:
+            raise _half_way(f"{len(outcome.done)} are deleted, {outcome.failed} are not", outcome.why, deed.id)
+        kept.append("deleted", by=by, count=len(messages), octets=deed.octets)
+        gone = f"; {missing} were not held any more" if missing else ""
+        return f"{len(messages)} messages are archived and deleted{gone}"
+
+    def undo(self, id: str, by: str) -> str:
+        """One step back: what is held is released; what was deleted lies in hold again."""
+        with self._alone():
+            kept = record(self._directory, id)
+            state = kept.deed().state
+        match state:
+            case State.HELD | State.HOLDING:
+                return self.release(id, by)
+            case State.DELETED | State.DELETING:
+                return self._restore(kept, by)
+            case _:
+                raise _wrong_state(kept.deed())
+
+    def _restore(self, kept: Record, by: str) -> str:
+        with self._alone():
+            deed = self._in_state(kept, State.DELETED, State.DELETING)
+            listed = set(kept.messages())
+            # One that came back under a new id, before we were cut off, differs in its id alone.
+            here = {
+                one.message.fingerprint[1:] for one in self._hands.read() if one.message.queue in ("hold", "frozen")
+            }
+            put = self._hands.restore(kept.archive, deed.digest, lambda one: one[1:] in here)
+            if put.failed:
+                raise _half_way(f"{len(put.done)} are back, {put.failed} are not", put.why, deed.id)
+            back = [
+                one.message.fingerprint
+                for one in self._hands.read()
+                if one.message.queue in ("hold", "frozen")
+                and one.message.fingerprint[1:] in {other[1:] for other in listed}
+            ]
+            kept.write_messages(in_order(back))
+            kept.append("restored", by=by, count=len(back), octets=sum(one.size for one in back))
+        return f"{len(back)} messages are back, and held; to let them go: lockdown queue release {deed.id}"
+
+    @staticmethod
+    def _in_state(kept: Record, *states: State) -> Deed:
+        deed = kept.deed()
+        if deed.state not in states:
+            raise _wrong_state(deed)
+        return deed
+
+    # ── in time ──
+
+    def keep_house(self, now: datetime, term: timedelta, retention: timedelta) -> list[str]:
+        """What is due: deletions that were cut off, holds of ours whose term is over, archives past their retention."""
+        said: list[str] = []
+        for kept in records(self._directory):
+            try:
+                deed = kept.deed()
+            except OperatorError:
+                continue
+            if deed.server != self._hands.kind:
+                continue
+            with suppress(OperatorError):
+                is_over = bool(term) and deed.by == AUTOMATIC and now - deed.since > term
+                if deed.state is State.DELETING or (deed.state is State.HELD and is_over):
+                    said.append(f"{deed.id}: {self.delete(deed.id, AUTOMATIC)}")
+                elif deed.state in (State.DELETED, State.RELEASED) and now - deed.since > retention:
+                    said.append(self._expire(kept, deed))
+        return said
+
+    def _expire(self, kept: Record, deed: Deed) -> str:
+        with self._alone():
+            kept.append("expired", by=AUTOMATIC)
+            kept.archive.unlink(missing_ok=True)
+            shutil.rmtree(kept.folder / SAMPLES, ignore_errors=True)
+        return f"{deed.id}: its archive and samples are removed"
+
+    # ── one at a time ──
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """The lock ends with its process."""
+        if why := may_be_trusted(self._directory):
+            raise OperatorError(
+                "queue-record", what="nothing is changed", why=f"{why}, so what is written there could be forged",
+                try_this=f"ls -ld {self._directory / 'queue'}     (move it away, or run as its owner)",
+            )  # fmt: skip
+        (self._directory / FOLDER).mkdir(mode=0o700, exist_ok=True)
+        lock = self._directory / FOLDER / ".lock"
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+
+def deeds(directory: Path) -> list[Deed]:
+    """Every deed that can be read, the newest first."""
+    found = []
+    for kept in records(directory):
+        with suppress(OperatorError):
+            found.append(kept.deed())
+    return found
+
+
+def _held_says(count: int, octets: int, gone: int, failed: int, why: str) -> str:
+    said = f"{count} messages of {octets} octets are held"
+    if gone:
+        said += f"; {gone} were gone meanwhile"
+    return said + (f"; {failed} could not be held: {why}" if failed else "")
+
+
+def _wrong_state(deed: Deed) -> OperatorError:
+    return OperatorError(
+        "deed-state", what="nothing is changed", why=f"the messages of {deed.id} are {deed.state}",
+        try_this=f"lockdown queue undo     (lists what can be undone; {deed.id} is {deed.state})",
+    )  # fmt: skip
+
+
+def _not_deleted(why: str, id: str) -> OperatorError:
+    return OperatorError(
+        "not-archived", what="nothing is deleted; what was held is still held", why=why,
+        try_this=f"df -h     (make room, then: lockdown queue delete {id})",
+    )  # fmt: skip
+
+
+def _half_way(what: str, why: str, id: str) -> OperatorError:
+    return OperatorError("queue-half-way", what=what, why=why, try_this=f"lockdown queue undo {id}")
