@@ -15,7 +15,7 @@ def write_apply(applies: Path, name: str, control: str, target: str, *events: st
     purpose = Purpose(control, target, "it listens", "low", "none known", False, ())
     journal.append(
         "intended", plan="p", by="root", origin={}, items=[], without=[], purposes=[asdict(purpose)], changes=[],
-        edits=[], deeds=[], services=[], restarts=[], folders=[], flowed=False,
+        edits=[], deeds=[], services=[], restarts=[], folders=[], flowed=False, probation_seconds=0.0,
     )  # fmt: skip
     for event in events:
         journal.append(event)
