@@ -22,6 +22,7 @@ from benchmarks import (
     audit,
     big_message,
     detector,
+    flood,
     idle,
     large,
     latency,
@@ -48,10 +49,11 @@ MEASUREMENTS: Measurements = {
     "audit": audit.measure,
     "log": log.measure,
     "detector": detector.measure,
+    "flood": flood.measure,
 }
 _BUSY = 0.5
 """Load for each processor, before we begin, above which nothing that is measured means much."""
-_LEFT_OUT_WHEN_QUICK = ("identity", "log")
+_LEFT_OUT_WHEN_QUICK = ("identity", "log", "flood")
 _QUICK = {
     "rounds": 2, "leg_seconds": 0.3, "idle_connections": 3000, "latency_messages": 400, "large_sizes": (10_000_000,),
 }  # fmt: skip

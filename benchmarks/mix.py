@@ -69,10 +69,10 @@ def _written(folder: Path, number: int, message: bytes) -> Path:
     return file
 
 
-def corpus_messages() -> Iterator[bytes]:
-    """All messages of the corpus, as files have them; nothing where it is not here."""
+def corpus_messages(kinds: str = "*") -> Iterator[bytes]:
+    """Messages of the corpus as files have them, of "*ham*" or of all kinds; nothing where it is not here."""
     cases = Path(os.environ.get("LOCKDOWN_CASES") or _ROOT.parent / "shared" / "cases")
-    for archive in sorted(cases.glob("spamassassin-corpus-*.tar.gz")):
+    for archive in sorted(cases.glob(f"spamassassin-corpus-{kinds}.tar.gz")):
         with tarfile.open(archive) as tar:
             for member in tar:
                 if (opened := tar.extractfile(member)) and not member.name.endswith("cmds"):

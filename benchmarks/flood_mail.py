@@ -1,0 +1,271 @@
+"""Labelled mail for the flood bench: what people want, in the shapes that it has, and the attacks within it.
+
+Wanted: ham of the SpamAssassin corpus from sixty addresses; a newsletter to thousands, signed, from sixteen addresses
+of one provider; password resets, invoices, and bounces of our own letters. Each attack is a function that says when its
+letters come and from where. All from one seed: the same plan meets every defence.
+
+Fails as: `Unmeasurable` where the corpus is not here: made text would say nothing about real mail.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from benchmarks.figures import Unmeasurable
+from benchmarks.mix import corpus_messages
+from lockdown._vendor import dkim
+
+DOMAIN = "example.org"
+WANTED = "wanted"
+NEWSLETTER = 5000
+_SEED = 20261124
+_PROVIDER = "198.51.100."
+_STAFF = [f"user{number}" for number in range(400)]
+_MOST_OCTETS = 60_000
+_DATE = "Date: Tue, 24 Nov 2026 09:00:00 +0000\r\n"
+_NOT_PLAIN = re.compile(rb"^Content-Type: (?!text/plain)|^Content-Transfer-Encoding: (?:base64|quoted)", re.I | re.M)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One letter of the plan, as the client sends it."""
+
+    number: int
+    at: float
+    """Seconds after the beginning."""
+    label: str
+    """WANTED, or the attack that it is of."""
+    kind: str
+    talk: str
+    """Letters of one name share a conversation."""
+    client: str
+    helo: str
+    sender: str
+    recipients: tuple[str, ...]
+    content: str
+    user: str = ""
+    password: str = ""
+
+
+Plan = list[Letter]
+
+
+def write(plan: Sequence[Letter], file: Path) -> None:
+    """For the client."""
+    with file.open("w") as lines:
+        for number, letter in enumerate(sorted(plan, key=lambda letter: letter.at)):
+            lines.write(json.dumps(asdict(replace(letter, number=number))) + "\n")
+
+
+class Mail:
+    """Makes plans; `zone` is the DNS of all who write."""
+
+    def __init__(self, seed: int = _SEED) -> None:
+        self._random = random.Random(seed)
+        every = (message.replace(b"\r\n", b"\n").partition(b"\n\n") for message in corpus_messages("*ham*"))
+        ham = [body for head, _, body in every if len(body) < _MOST_OCTETS and not _NOT_PLAIN.search(head)]
+        if not ham:
+            raise Unmeasurable("the corpus is not here (LOCKDOWN_CASES names the folder)")
+        self._ham = self._random.sample(sorted(ham), min(300, len(ham)))
+        self._key, public = _key_pair()
+        self.zone: dict[str, Any] = {"example.org": {"A": ["192.0.2.25"], "TXT": ["v=spf1 -all"]}}
+        self._proven("news.example", f"{_PROVIDER}0/24", dkim=public)
+        self._signature = ""
+
+    def _proven(self, domain: str, network: str, dkim: str = "") -> None:
+        """A domain whose SPF names its servers, and perhaps a key."""
+        records = [f"v=spf1 ip4:{network} -all"]
+        self.zone[domain] = {"A": [network.partition("/")[0]], "MX": [[10, f"mx.{domain}"]], "TXT": records}
+        if dkim:
+            self.zone[f"k1._domainkey.{domain}"] = {"TXT": [f"v=DKIM1; k=rsa; p={dkim}"]}
+
+    # ── wanted ──
+
+    def wanted(self, seconds: float, newsletter: int = 0) -> Iterator[Letter]:
+        """What comes in such a time: about two letters a second, and the newsletter over all of it."""
+        yield from self._correspondents(seconds)
+        yield from self._transactions(seconds)
+        yield from self._newsletter(seconds, newsletter)
+
+    def _correspondents(self, seconds: float) -> Iterator[Letter]:
+        writers = [self._writer(number) for number in range(60)]
+        for number in range(int(seconds * 1.4)):
+            domain, client = self._random.choice(writers)
+            to = self._random.choice(_STAFF)
+            name = f"person{self._random.randrange(4)}"
+            body = self._random.choice(self._ham).decode("latin-1")
+            subject = _subject(self._random)
+            yield Letter(
+                0, self._random.uniform(0, seconds), WANTED, "correspondence", f"ham{number}", client, f"mx.{domain}",
+                f"{name}@{domain}", (f"{to}@{DOMAIN}",),
+                _letter(f"{name}@{domain}", f"{to}@{DOMAIN}", subject, f"{number}.{domain}", body),
+            )  # fmt: skip
+
+    def _writer(self, number: int) -> tuple[str, str]:
+        domain, client = f"firm{number}.example", f"{31 + number}.{number * 3 + 1}.7.{number + 9}"
+        self._proven(domain, f"{client}/32")
+        return domain, client
+
+    def _transactions(self, seconds: float) -> Iterator[Letter]:
+        kinds = (
+            ("password reset", "accounts.example", "193.0.7.9", "Reset your password",
+             "Somebody asked for a new password for your account.\n\nhttps://accounts.example/reset/{}\n"),
+            ("invoice", "billing.example", "193.0.8.9", "Invoice {} for your order",
+             "Dear customer,\n\nplease find our invoice {} below. It is due within 14 days.\n\nBilling\n"),
+        )  # fmt: skip
+        for kind, domain, client, subject, body in kinds:
+            self._proven(domain, f"{client}/32")
+            for number in range(int(seconds / 4)):
+                to, token = self._random.choice(_STAFF), f"{self._random.randrange(10**9)}"
+                content = _letter(f"service@{domain}", f"{to}@{DOMAIN}", subject.format(token), f"{token}.{domain}",
+                                  body.format(token))  # fmt: skip
+                yield Letter(0, self._random.uniform(0, seconds), WANTED, kind, f"{kind}{number}", client,
+                             f"mx.{domain}", f"service@{domain}", (f"{to}@{DOMAIN}",), content)  # fmt: skip
+        for number in range(int(seconds / 10)):
+            to = self._random.choice(_STAFF)
+            client = f"195.{number % 200}.3.4"
+            content = _bounce(f"mx{number}.example", to, f"{number}.{DOMAIN}", number)
+            yield Letter(0, self._random.uniform(0, seconds), WANTED, "bounce of our own", f"dsn{number}", client,
+                         f"mx{number}.example", "", (f"{to}@{DOMAIN}",), content)  # fmt: skip
+
+    def _newsletter(self, seconds: float, count: int) -> Iterator[Letter]:
+        text = "This month: the new timetable, the summer party, and whom to ask about either.\n" * 12
+        for number in range(count):
+            to, turn = f"reader{number}@{DOMAIN}", number % 16
+            yield Letter(
+                0, number * seconds / count, WANTED, "newsletter", f"news{turn}.{number // 320}",
+                f"{_PROVIDER}{turn + 10}", f"out{turn}.news.example", f"bounce+{number}@news.example", (to,),
+                self._signed(to, number, text),
+            )  # fmt: skip
+
+    def _signed(self, to: str, number: int, text: str) -> str:
+        """The signature is of what is the same in every copy: signed once."""
+        head = (
+            "From: The Gazette <gazette@news.example>\r\nSubject: The Gazette in November\r\n"
+            "List-Id: <gazette.news.example>\r\nList-Unsubscribe: <https://news.example/leave>\r\n"
+        )
+        body = text.replace("\n", "\r\n")
+        if not self._signature:
+            message = f"{head}\r\n{body}".encode()
+            self._signature = dkim.sign(
+                message, b"k1", b"news.example", self._key, canonicalize=(b"relaxed", b"relaxed"),
+                include_headers=[b"from", b"subject", b"list-id", b"list-unsubscribe"],
+            ).decode()  # fmt: skip
+        own = f"To: {to}\r\nDate: Tue, 24 Nov 2026 09:00:00 +0000\r\nMessage-ID: <n{number}@news.example>\r\n"
+        return f"{self._signature}{head}{own}\r\n{body}"
+
+    # ── attacks ──
+
+    def bomb(self, seconds: float, each_second: float = 20.0) -> Iterator[Letter]:
+        """One address, five conversations, as fast as a script of somebody who is angry."""
+        for number in range(int(seconds * each_second)):
+            to = f"user{number % 5}@{DOMAIN}"
+            words = f"You know what you have done. {number}\n" + "Think about it every day now.\n" * 20
+            ident, sender = f"b{number}.nowhere.example", "angry@nowhere.example"
+            content = _letter(sender, to, f"You will regret it {number}", ident, words)
+            yield Letter(0, number / each_second, "bomb", "bomb", f"bomb{number % 5}", "185.44.3.17",
+                         "pc.nowhere.example", sender, (to,), content)  # fmt: skip
+
+    def botnet(self, seconds: float, addresses: int = 500, each_minute: float = 3.0) -> Iterator[Letter]:
+        """Addresses all over the world, each slowly; every sender is forged, every text a little different."""
+        shuffled = [self._anywhere() for _ in range(addresses)]
+        gap = 60.0 / each_minute
+        for place, client in enumerate(shuffled):
+            start = self._random.uniform(0, gap)
+            for turn in range(int((seconds - start) / gap) + 1):
+                number = place * 1000 + turn
+                yield Letter(
+                    0, start + turn * gap, "botnet", "botnet", f"bot{number}", client, f"host{place}.dialup.example",
+                    *self._forged(number),
+                )  # fmt: skip
+
+    def _anywhere(self) -> str:
+        octets = (45 + self._random.randrange(150), *(self._random.randrange(1, 250) for _ in range(3)))
+        return ".".join(map(str, octets))
+
+    def _forged(self, number: int) -> tuple[str, tuple[str, ...], str]:
+        name, domain = f"anna{self._random.randrange(10**5)}", f"corp{self._random.randrange(10**4)}.victim.example"
+        to = f"{self._random.choice(_STAFF)}@{DOMAIN}"
+        token = self._random.randrange(10**8)
+        body = (
+            f"Hello {to.partition('@')[0]},\n\nwe have looked at the offer that we spoke about, and our board has "
+            f"agreed to the price.\nThe papers for case {token} are ready for you to read and to sign:\n\n"
+            f"https://papers-to-sign.example/case/{token}\n\nThey are there for three days.\n\nYours, {name}\n"
+        )
+        content = _letter(f"{name}@{domain}", to, f"Papers for case {token}", f"{token}.{domain}", body)
+        return f"{name}@{domain}", (to,), content
+
+    def list_bomb(self, seconds: float, each_second: float = 2.0) -> Iterator[Letter]:
+        """Somebody has put one recipient down on hundreds of lists, each of which asks politely whether it was him."""
+        for number in range(int(seconds * each_second)):
+            domain, client = f"list{number}.example", f"{20 + number % 200}.{number // 200 + 60}.9.8"
+            self._proven(domain, f"{client}/32")
+            body = f"Please confirm that you want our letters:\n\nhttps://{domain}/confirm/{number}\n"
+            content = _letter(f"hello@{domain}", f"victim@{DOMAIN}", "Please confirm your subscription",
+                              f"c{number}.{domain}", body, f"List-Unsubscribe: <https://{domain}/no>\r\n")  # fmt: skip
+            yield Letter(0, number / each_second, "list bomb", "list bomb", f"list{number}", client, f"mx.{domain}",
+                         f"hello@{domain}", (f"victim@{DOMAIN}",), content)  # fmt: skip
+
+    def backscatter(self, seconds: float, each_second: float = 2.0) -> Iterator[Letter]:
+        """Somebody has written to the world in the name of one of ours: honest servers send it all back to him."""
+        for number in range(int(seconds * each_second)):
+            host, client = f"mail{number}.shop.example", f"{70 + number % 100}.{number // 100 + 20}.5.6"
+            content = _bounce(host, "user7", f"x{number}.elsewhere.example", number)
+            yield Letter(0, number / each_second, "backscatter", "backscatter", f"dsn-{number}", client, host, "",
+                         (f"user7@{DOMAIN}",), content)  # fmt: skip
+
+    def hijacked(self, seconds: float, each_hour: float, user: str, password: str, client: str) -> Iterator[Letter]:
+        """Somebody has a user's password, and writes to people to whom this user never wrote."""
+        for number in range(int(seconds * each_hour / 3600)):
+            to = f"someone{number}@elsewhere{number % 70}.example"
+            words = "Could you do me a small favour today? I am in a meeting and cannot talk.\n" * 2
+            content = _letter(f"{user}@{DOMAIN}", to, "A small favour", f"h{number}.{DOMAIN}", words)
+            yield Letter(0, number * 3600 / each_hour, "hijacked", "hijacked", f"hijack{number // 20}", client,
+                         "laptop.example", f"{user}@{DOMAIN}", (to,), content, user, password)  # fmt: skip
+
+
+def _letter(sender: str, to: str, subject: str, ident: str, body: str, more: str = "") -> str:
+    lines = "\r\n".join("." + line if line.startswith(".") else line for line in body.splitlines())
+    return (
+        f"From: <{sender}>\r\nTo: <{to}>\r\nSubject: {subject}\r\n{_DATE}"
+        f"Message-ID: <{ident}>\r\n{more}MIME-Version: 1.0\r\n"
+        f"Content-Type: text/plain; charset=utf-8\r\n\r\n{lines}\r\n"
+    )
+
+
+def _bounce(host: str, to: str, ident: str, number: int) -> str:
+    body = (
+        f"This is the mail system at {host}.\n\nYour letter could not be delivered: no such user.\n\n"
+        f"Reporting-MTA: dns; {host}\nFinal-Recipient: rfc822; nobody{number}@{host}\nAction: failed\nStatus: 5.1.1\n\n"
+        f"Message-ID: <{ident}>\nFrom: <{to}@{DOMAIN}>\nSubject: hello {number}\n"
+    )
+    subject, more = "Undelivered Mail Returned to Sender", "Auto-Submitted: auto-replied\r\n"
+    return _letter(f"MAILER-DAEMON@{host}", f"{to}@{DOMAIN}", subject, f"d{number}.{host}", body, more)
+
+
+_ABOUT = ("lunch", "the contract", "Tuesday", "your question", "the train", "the drawings", "school", "the figures",
+          "holidays", "the printer", "our meeting", "the flat", "a book", "the garden", "the choir")  # fmt: skip
+
+
+def _subject(source: random.Random) -> str:
+    opening = source.choice(("About", "Re:", "Once more:", "A word on"))
+    return f"{opening} {source.choice(_ABOUT)} and {source.choice(_ABOUT)}"
+
+
+def _key_pair() -> tuple[bytes, str]:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return private, b64encode(public).decode()
