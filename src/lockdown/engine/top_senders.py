@@ -1,0 +1,211 @@
+"""Who sends most lately: from the gateway's log, and from the mail server's log for what users and programs hand in.
+
+Of each user, client, network, sender, domain or subject: messages, recipients, how many of these are new to it, how
+much bounced, how much was spam. Bounded: of each log the end is read, and what is left out is said.
+
+Fails as: `Top.unseen` in words for a log that is not there, may not be read or is too long; never raises for a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from lockdown.config import Settings
+from lockdown.engine.recent import network_of
+from lockdown.facts.mail_log.events import Delivered, Queued, Received
+from lockdown.facts.mail_log.prefix import when
+from lockdown.facts.mail_log.reading import read
+from lockdown.state.layout import StateDirectory
+from lockdown.state.transactions import Transaction
+
+KINDS = ("user", "client", "network", "sender", "domain", "subject")
+MOST_BYTES = 32 * 1024 * 1024
+_MOST_VALUES = 100_000
+_MOST_PAIRS = 500_000
+_MOST_OPEN = 50_000
+_NOT_SENT = ("turned-away", "unreadable", "aborted", "replayed", "dropped")
+T = TypeVar("T")
+_decode = msgspec.json.Decoder(Transaction).decode
+
+
+@dataclass(slots=True)
+class Sender:
+    """One value, and what came with it since then."""
+
+    value: str
+    messages: int = 0
+    recipients: int = 0
+    new_recipients: int = 0
+    """To whom it had not sent before, as far as the logs go back."""
+    octets: int = 0
+    refused: int = 0
+    """Messages that were not taken."""
+    judged: int = 0
+    spam: int = 0
+    tried: int = 0
+    """Recipients to whom delivery was tried."""
+    bounced: int = 0
+
+
+class _Message(NamedTuple):
+    """One message, of whichever log."""
+
+    at: datetime
+    values: dict[str, str]
+    recipients: tuple[str, ...]
+    size: int
+    unnamed: int = 0
+    """Recipients, where they are not named."""
+    refused: bool = False
+    spam: bool | None = None
+
+
+@dataclass(slots=True)
+class Top:
+    """All senders by one kind of value."""
+
+    by: str
+    since: datetime
+    senders: dict[str, Sender] = field(default_factory=dict)
+    unseen: list[str] = field(default_factory=list)
+    knows_before: bool = False
+    """Whether the logs go back before that time: else nobody can tell who is new."""
+    _known: set[int] = field(default_factory=set)
+
+    def first(self, number: int) -> list[Sender]:
+        """Those with most recipients."""
+        return sorted(self.senders.values(), key=lambda one: (-one.recipients, -one.messages, one.value))[:number]
+
+    def _take(self, message: _Message) -> None:
+        value = message.values.get(self.by, "")
+        if self.by != "sender" and not value:
+            return
+        is_before = message.at < self.since
+        self.knows_before |= is_before
+        new = self._new(value, message.recipients)
+        if is_before or message.at.tzinfo is None:
+            return
+        sender = self._sender(value)
+        if sender is None:
+            return
+        sender.messages += 1
+        sender.recipients += len(message.recipients) or message.unnamed
+        sender.new_recipients += new
+        sender.octets += message.size
+        sender.refused += message.refused
+        if message.spam is not None:
+            sender.judged += 1
+            sender.spam += message.spam
+
+    def _sender(self, value: str) -> Sender | None:
+        found = self.senders.get(value)
+        if found is None and len(self.senders) < _MOST_VALUES:
+            found = self.senders[value] = Sender(value)
+        return found
+
+    def _new(self, value: str, recipients: Iterable[str]) -> int:
+        pairs = {hash((value, one)) for one in recipients} - self._known
+        if len(self._known) < _MOST_PAIRS:
+            self._known |= pairs
+        return len(pairs)
+
+    def _tried(self, value: str, counts: bool, event: Delivered) -> None:
+        """Delivery to one recipient has ended, one way or the other."""
+        if event.status not in ("sent", "bounced", "expired"):
+            return
+        new = self._new(value, [event.recipient.lower()])
+        sender = self._sender(value) if counts else None
+        if sender is not None:
+            sender.new_recipients += new
+            sender.tried += 1
+            sender.bounced += event.status != "sent"
+
+
+def top_senders(settings: Settings, by: str, since: datetime, now: datetime) -> Top:
+    """Read both logs."""
+    top = Top(by, since)
+    directory = StateDirectory(Path(settings.state.directory))
+    for path in sorted(directory.log.glob("gateway-*.jsonl"))[-2:]:
+        for message in _of_gateway(_lines(path, top), settings.antispam.tag):
+            top._take(message)
+    for name in settings.monitoring.mail_logs:
+        _take_mail_log(_lines(Path(name), top), top, now)
+    return top
+
+
+def _lines(path: Path, top: Top) -> Iterator[bytes]:
+    """Of the end of a file, the whole ones."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            start = max(0, size - MOST_BYTES)
+            file.seek(start)
+            if start:
+                top.unseen.append(f"of {path} the last {MOST_BYTES >> 20} MiB alone were read")
+                file.readline()
+            yield from file
+    except FileNotFoundError:
+        top.unseen.append(f"{path} is not there")
+    except OSError as error:
+        top.unseen.append(f"{path} cannot be read: {error.strerror}")
+
+
+def _of_gateway(lines: Iterable[bytes], tag: float) -> Iterator[_Message]:
+    for line in lines:
+        try:
+            one = _decode(line)
+        except (msgspec.MsgspecError, RecursionError):
+            continue
+        if one.type not in _NOT_SENT:
+            recipients = tuple(address.strip("<>").lower() for address in one.recipients)
+            spam = one.scan.spam >= tag if one.scan.antispam else None
+            refused = one.type in ("rejected", "deferred")
+            values = _values(one.client.address, one.sender, one.like.subject)
+            yield _Message(one.at, values, recipients, one.size, len(one.refused), refused, spam)
+
+
+def _values(address: str, sender: str, subject: str = "", user: str = "") -> dict[str, str]:
+    sender = sender.strip("<>").lower()
+    return {
+        "user": user,
+        "client": address,
+        "network": network_of(address),
+        "sender": sender,
+        "domain": sender.rpartition("@")[2] if "@" in sender else "",
+        "subject": subject,
+    }
+
+
+def _take_mail_log(lines: Iterable[bytes], top: Top, now: datetime) -> None:
+    """What passes through the gateway is counted there; here it is what a user or a program hands in."""
+    begun: dict[str, Received] = {}
+    queued: dict[str, tuple[str, bool]] = {}
+    for line in lines:
+        reading = read(line)
+        if reading is None:
+            continue
+        at = when(reading.line.stamp, now) if reading.line.stamp else None
+        match reading.event:
+            case Received(queue_id=queue_id, user=user, local=local) as event if user or local:
+                _bounded(begun)[queue_id] = event
+            case Queued(queue_id=queue_id) as event if at is not None and (origin := begun.pop(queue_id, None)):
+                values = _values(origin.address or "", event.sender, user=origin.user or "")
+                top._take(_Message(at, values, (), event.size, event.recipients))
+                if value := values.get(top.by, ""):
+                    _bounded(queued)[queue_id] = value, at >= top.since
+            case Delivered(queue_id=queue_id) as event if queue_id in queued:
+                top._tried(*queued[queue_id], event)
+            case _:
+                pass
+
+
+def _bounded(table: dict[str, T]) -> dict[str, T]:
+    if len(table) >= _MOST_OPEN:
+        del table[next(iter(table))]
+    return table
