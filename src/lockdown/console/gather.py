@@ -27,7 +27,7 @@ from lockdown.model.record import Audit
 from lockdown.model.snapshot import Snapshot
 from lockdown.model.unknown import Unknown
 from lockdown.state.layout import StateDirectory
-from lockdown.state.metrics import render
+from lockdown.state.metrics import canary_numbers, render
 from lockdown.state.store import Store
 
 T = TypeVar("T")
@@ -91,7 +91,7 @@ class Gatherer:
 
     def metrics(self) -> bytes:
         """All workers' numbers together, as Prometheus reads them."""
-        return render(self._directory.metrics, self._store)
+        return render(self._directory.metrics, self._store) + canary_numbers(self._directory.path, datetime.now(UTC))
 
     def unwell(self) -> list[str]:
         """Why `/healthz` would say 503: the gateway does not answer, or the store cannot be read."""

@@ -1,4 +1,4 @@
-"""How the paths over which people are told do, as they were left behind; nothing is sent.
+"""How the paths over which people are told do, and the canary, as they were left behind; nothing is sent.
 
 Fails as: a path that is not well, with the reason.
 """
@@ -6,20 +6,41 @@ Fails as: a path that is not well, with the reason.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from lockdown.config import Settings
 from lockdown.engine.alert_paths import rides_on_us
 from lockdown.engine.alerts import moment
+from lockdown.engine.round_trip import canary_missed, canary_now, has_canary
 from lockdown.engine.symptom import Symptom, doubtful, ill, well
 from lockdown.model.alert_path import key_of_path, masked, names_of
+from lockdown.model.units import show_duration
+from lockdown.model.window import ToldPath
 from lockdown.state.told import PathMemory, read_told
 
 MISSED = 3
 """So many beats in a row that were not taken are no longer a hiccup."""
 _PART = "alerts"
+
+
+def told_over(settings: Settings, state: Path) -> tuple[ToldPath, ...]:
+    """For the rooms: the paths of the settings that have been tried."""
+    told, urls = read_told(state).paths, settings.alerts.to
+    return tuple(
+        ToldPath(name, memory.failures, moment_of(memory.down_since), memory.why)
+        for url, name in zip(urls, names_of(urls), strict=True)
+        if (memory := told.get(key_of_path(url))) is not None
+    )
+
+
+def moment_of(seconds: float | None) -> datetime | None:
+    """As it is kept in files; None for what cannot be a time."""
+    with suppress(ValueError, OverflowError, OSError):
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +86,8 @@ def heartbeat_health(settings: Settings, now: datetime) -> Iterator[Health]:
 
 
 def _when(seconds: float | None) -> str:
-    return "never" if seconds is None else moment(datetime.fromtimestamp(seconds, UTC))
+    at = moment_of(seconds)
+    return "never" if at is None else moment(at)
 
 
 def alerts_work(settings: Settings, now: datetime) -> Iterator[Symptom]:
@@ -82,6 +104,25 @@ def alerts_work(settings: Settings, now: datetime) -> Iterator[Symptom]:
         )
     for one in heartbeat_health(settings, now):
         yield _symptom(one, "lockdown incident list")
+
+
+def canary_arrives(settings: Settings, now: datetime) -> Iterator[Symptom]:
+    """For `lockdown doctor`: each way in, how long ago a canary arrived there, and how long it took."""
+    part, state = "canary", Path(settings.state.directory)
+    if not has_canary(settings):
+        says = "no letter proves that mail arrives: monitoring.canary_mailbox names no mailbox to find it in"
+        yield doubtful(part, says, "lockdown config explain monitoring.canary_mailbox")
+        return
+    missed = canary_missed(settings, state, now)
+    paths = canary_now(settings, state)
+    for path in paths if isinstance(paths, tuple) else ():
+        if path.is_lost:
+            yield ill(part, f"missed {path.missed} times over {path.path}: {path.why}", "lockdown incident list")
+        elif path.arrived_at is not None and path.seconds is not None:
+            ago = show_duration(timedelta(seconds=max(0, round(now.timestamp() - path.arrived_at))))
+            yield well(part, f"arrived over {path.path} {ago} ago, in {path.seconds:.2f} s")
+    if missed and not missed.startswith("the canary was missed"):
+        yield doubtful(part, missed, "lockdown up     (the gateway sends it, a minute after its start)")
 
 
 def _symptom(one: Health, try_this: str) -> Symptom:

@@ -67,13 +67,16 @@ class Canary(Protocol):
         """The subjects of letters that have come since then (seconds of Unix) and are not of a drill."""
 
 
-def open_canary(settings: Settings, url: str, password_file: Path | None = None) -> Canary:
-    """The mailbox of this URL (maildir:PATH, imap[s]://USER@HOST), else the embedded one."""
+def open_canary(settings: Settings, url: str, password_file: Path | None = None, since: float | None = None) -> Canary:
+    """The mailbox of this URL (maildir:PATH, imap[s]://USER@HOST), else the embedded one.
+
+    `since` (seconds of Unix): what came before then is not looked at in a Maildir.
+    """
     if not url:
-        return _embedded(settings)
+        return _embedded(settings, since)
     scheme, _, rest = url.partition(":")
     if scheme == "maildir" and rest:
-        return MaildirCanary(Path(rest).expanduser())
+        return MaildirCanary(Path(rest).expanduser(), since)
     if scheme in _IMAP_PORTS and urlsplit(url).hostname and urlsplit(url).username:
         return ImapCanary(url, _password(password_file))
     raise OperatorError(
@@ -84,11 +87,11 @@ def open_canary(settings: Settings, url: str, password_file: Path | None = None)
     )
 
 
-def _embedded(settings: Settings) -> Canary:
+def _embedded(settings: Settings, since: float | None) -> Canary:
     for url in upstreams(settings.gateway):
         match target_of(url, settings):
             case Mailbox(path):
-                return MaildirCanary(path)
+                return MaildirCanary(path, since)
             case _:
                 continue
     raise OperatorError(
@@ -121,8 +124,8 @@ def arrival_of(header: bytes) -> Arrival:
 class MaildirCanary:
     """A Maildir on this machine; `new` and `cur` are both looked into, for what has come since shortly before."""
 
-    def __init__(self, path: Path) -> None:
-        self._path, self._since = path, time.time() - _BEFORE_SECONDS
+    def __init__(self, path: Path, since: float | None = None) -> None:
+        self._path, self._since = path, time.time() - _BEFORE_SECONDS if since is None else since
 
     def arrivals(self, marks: Iterable[str]) -> dict[str, Arrival]:
         """Which of these marks have arrived."""

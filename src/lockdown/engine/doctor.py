@@ -1,5 +1,5 @@
 """Is Lockdown itself well? Settings, state directory, disk, clock, certificate, versions, upstream, gateway, console,
-engines, alerts.
+engines, canary, alerts.
 
 Fails as: a `Symptom` for each part; one that cannot be examined is UNKNOWN with the reason, never well.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from lockdown import __version__
 from lockdown.config import Loaded, Settings, documented
-from lockdown.engine.alert_health import alerts_work
+from lockdown.engine.alert_health import alerts_work, canary_arrives
 from lockdown.engine.answering import (
     Processes,
     console_answers,
@@ -228,6 +228,10 @@ def _engines(loaded: Loaded, now: datetime) -> Iterable[Symptom]:
     return engines_answer(loaded.settings, now)
 
 
+def _canary(loaded: Loaded, now: datetime) -> Iterable[Symptom]:
+    return canary_arrives(loaded.settings, now)
+
+
 def _alerts(loaded: Loaded, now: datetime) -> Iterable[Symptom]:
     return alerts_work(loaded.settings, now)
 
@@ -245,6 +249,7 @@ CHECKS: dict[str, Check] = {
     "console": _console,
     "upstream": _upstream,
     "engines": _engines,
+    "canary": _canary,
     "alerts": _alerts,
 }
 """In the order in which one would look: the ground first, then what stands on it."""

@@ -27,6 +27,7 @@ from lockdown.model.networks import networks
 from lockdown.model.step import SENDER as DRILL_SENDER
 from lockdown.model.unknown import Unknown
 from lockdown.model.window import Event, Share
+from lockdown.state.canary_rounds import canary_name
 from lockdown.state.layout import StateDirectory
 from lockdown.state.transactions import Transaction, address_hash
 
@@ -63,6 +64,7 @@ class Recent:
         self._counter = counter
         self._antivirus = frozenset(settings.antivirus.engines)
         self._trusted = networks(settings.gateway.trusted_networks)
+        self._canary = canary_name(directory.path)
         self._drill_senders = {DRILL_SENDER}
         self._drilling: set[tuple[str, int]] = set()
         """Addresses of ours, and the minutes in which they drilled."""
@@ -140,6 +142,8 @@ class Recent:
                     self._unreadable.append(now)
                 continue
             oldest = oldest or transaction.at
+            if self._canary and transaction.client.helo == self._canary and transaction.client.address in self._own:
+                continue
             if transaction.client.address in self._own and transaction.sender.strip("<>") in self._drill_senders:
                 minute = _minute(transaction.at)
                 self._drilling |= {(transaction.client.address, near) for near in range(minute - 1, minute + 2)}

@@ -123,8 +123,9 @@ class Worker:
     async def _keep_watch(self) -> None:
         await asyncio.sleep(_WATCHES_AFTER_SECONDS)
         from lockdown.gateway.lookout import Lookout  # dear to import: mail comes first
+        from lockdown.gateway.telling import keep_telling
 
-        await Lookout(self).keep()
+        await asyncio.gather(Lookout(self).keep(), keep_telling(self))
 
     def _open(self, url: str) -> Upstream:
         return open_upstream(url, self.settings.gateway, self.hostname, self.state.path, self._behind)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
+from lockdown.model.accounts import Accounts
 from lockdown.model.traffic import Traffic
 from lockdown.model.unknown import Unknown
 
@@ -100,6 +101,39 @@ class Drilled(NamedTuple):
     last_success: datetime | None
 
 
+class CanaryPath(NamedTuple):
+    """One way in on which the canary flies, as its last letters left it. Times are seconds of Unix."""
+
+    path: str
+    tried_at: float
+    missed: int
+    """In a row, up to now."""
+    stage: str
+    """At which the last one was lost: connect, greeting, accepted, arrived; "" for one that arrived."""
+    why: str
+    arrived_at: float | None
+    """When the last was sent that arrived."""
+    seconds: float | None
+    """How long that one took."""
+    marked: bool = False
+    """The last one arrived with a mark."""
+
+    @property
+    def is_lost(self) -> bool:
+        """One that was missed may be a restart; two are an outage."""
+        return self.missed >= 2
+
+
+class ToldPath(NamedTuple):
+    """A path over which people are told, as its last messages left it."""
+
+    path: str
+    failures: int
+    """In a row."""
+    since: datetime | None
+    why: str
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """All of it, gathered at one moment."""
@@ -124,3 +158,9 @@ class Window:
     """What of the log was not looked at, and why; "" for nothing."""
     traffic: Traffic | Unknown | None = None
     """What the messages of the last minutes have in common; None where nobody counts."""
+    canary: tuple[CanaryPath, ...] | Unknown | None = None
+    """None: none has flown."""
+    told_over: tuple[ToldPath, ...] = ()
+    """Paths of the settings over which people are told."""
+    accounts: Accounts | Unknown | None = None
+    """What accounts have sent and who tried their passwords; None where nobody counts."""

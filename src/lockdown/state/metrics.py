@@ -264,6 +264,29 @@ def render(directory: Path, store: Store | None = None, now: datetime | None = N
     return workers + (_of_store(store, now or datetime.now(UTC)) if store is not None else b"")
 
 
+def canary_numbers(state: Path, now: datetime) -> bytes:
+    """The canary's: how long ago one arrived, how long it took, how many were missed."""
+    from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+    from lockdown.state.canary_rounds import Flown, canary_paths, read_flown
+
+    flown, registry = read_flown(state), CollectorRegistry()
+    if not isinstance(flown, Flown):
+        return b""
+    missed = Gauge("lockdown_canary_missed", "Canaries missed in a row.", ["path"], registry=registry)
+    age = Gauge("lockdown_canary_age_seconds", "Since one was sent that arrived.", ["path"], registry=registry)
+    took = Gauge("lockdown_canary_seconds", "Up to the end of a stage.", ["path", "stage"], registry=registry)
+    paths = canary_paths(flown)
+    for one in paths if isinstance(paths, tuple) else ():
+        missed.labels(one.path).set(one.missed)
+        if one.arrived_at is not None:
+            age.labels(one.path).set(round(now.timestamp() - one.arrived_at))
+            good = next(entry for entry in reversed(flown.paths[one.path]) if entry.arrived)
+            for stage, seconds in good.seconds.items():
+                took.labels(one.path, stage).set(seconds)
+    return generate_latest(registry)
+
+
 def _of_store(store: Store, now: datetime) -> bytes:
     from prometheus_client import CollectorRegistry, Gauge, generate_latest
 

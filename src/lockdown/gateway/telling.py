@@ -1,0 +1,84 @@
+"""Alerts and the canary, as one worker keeps them: each in a thread of its own, so that no mail waits for them.
+
+Only the worker that keeps the watch does this, and only until it drains.
+
+Fails as: a line in the log; the next round tries again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockdown.config import Settings
+from lockdown.engine.round_trip import RoundTrips, canary_missed, has_canary
+from lockdown.engine.telling import Teller
+from lockdown.state.store import open_store
+
+if TYPE_CHECKING:
+    from lockdown.gateway.worker import Worker
+
+log = logging.getLogger("lockdown.alerts")
+
+EVERY_SECONDS = 5.0
+_LOOKS_WHETHER_IT_DRAINS_SECONDS = 0.5
+
+
+class Rounds(threading.Thread):
+    """One deed, again and again, until it is told to stop; it may end in the middle of one."""
+
+    def __init__(self, name: str, deed: Callable[[], None], every_seconds: float) -> None:
+        super().__init__(name=name, daemon=True)
+        self._deed, self._every = deed, every_seconds
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Until `stop`."""
+        while not self._stopped.wait(self._every):
+            try:
+                self._deed()
+            except Exception:
+                log.exception("%s-broken: the next round tries again", self.name)
+
+    def stop(self) -> None:
+        """No further round begins."""
+        self._stopped.set()
+
+
+async def keep_telling(worker: Worker, every_seconds: float = EVERY_SECONDS) -> None:
+    """Until the worker drains or ends."""
+    rounds = rounds_of(worker.settings, worker.state.path, every_seconds)
+    for one in rounds:
+        one.start()
+    try:
+        while rounds and not worker.draining:
+            await asyncio.sleep(_LOOKS_WHETHER_IT_DRAINS_SECONDS)
+    finally:
+        for one in rounds:
+            one.stop()
+
+
+def rounds_of(settings: Settings, state: Path, every_seconds: float) -> list[Rounds]:
+    """What there is to do under these settings."""
+    rounds = []
+    if settings.alerts.to or settings.alerts.heartbeat:
+        rounds.append(Rounds("alerts", lambda: _tell(settings, state), every_seconds))
+    if has_canary(settings):
+        trips = RoundTrips(settings, state)
+        rounds.append(Rounds("canary", lambda: trips.round(_now()), every_seconds))
+    return rounds
+
+
+def _tell(settings: Settings, state: Path) -> None:
+    with closing(open_store(state)) as store:
+        Teller(settings, state, store).round(_now(), canary_missed(settings, state, _now()))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
