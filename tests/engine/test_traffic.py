@@ -130,7 +130,7 @@ def test_a_value_is_worth_a_look_when_it_becomes_frequent_and_each_time_it_has_d
         if town.counter.hot:
             hot.append(number)
             town.traffic()
-    assert hot == [20, 40, 80]
+    assert hot == [30, 60]
 
 
 # ── weeks ──

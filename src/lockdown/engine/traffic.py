@@ -36,6 +36,8 @@ SPAN = 600.0
 MOST_SEEN = 12_000
 FLOOR = 20
 """A value that fewer of the last messages have is nobody's flood."""
+WORTH_A_LOOK = 30
+"""The first count that the room may take for a flood."""
 FLOOR_OCTETS = 100_000_000
 OFTEN = 8
 FILE = "traffic.json"
@@ -44,6 +46,7 @@ _LONGEST_STEP = 120.0
 _STEP = 30.0
 _SAVE_EVERY = 600.0
 _HOUR, _DAY = 3600, 86400
+_PART = SPAN / _HOUR
 _MOST_HITTERS = 200
 _MOST_RECIPIENTS = 20
 _MOST_VALUE = 200
@@ -51,6 +54,7 @@ _GENERATIONS, _GENERATION_DAYS = 4, 10
 _MOST_GOOD = 12_000
 _GREATEST = 50
 _MOST_SENT = 20_000
+_BOUNCES_WITHIN = 5 * 86400
 _MOST_BLAMED = 200
 _MOST_DELIVERIES = 2000
 _LEAST_OF_AN_HOUR = 0.8
@@ -116,8 +120,6 @@ class TrafficCounter:
         """At which count each value was last worth a look."""
         self._heavy: defaultdict[Dimension, SpaceSaving[str]] = defaultdict(SpaceSaving)
         self._hour_messages = 0
-        self._sent: dict[str, None] = {}
-        """Digests of the Message-IDs that went out here, the oldest first."""
         self._blamed: dict[Match, float] = {}
         self._deliveries: deque[tuple[float, tuple[float, ...]]] = deque(maxlen=_MOST_DELIVERIES)
         self._now = self._before = 0.0
@@ -185,9 +187,10 @@ class TrafficCounter:
         for address in transaction.recipients[:_MOST_RECIPIENTS]:
             keys.append(_key(_RECIPIENT, address.strip("<>").lower()))
         refused = transaction.refused
+        ours = self._memory.answers_ours(like.about) if like.about and not sender else None
         spam = transaction.scan.spam >= self._tag if transaction.scan.antispam else verdict.control.startswith(_BAD)
         if trusted and like.names and transaction.type == "accepted":
-            self._went_out(like.names)
+            self._memory.went_out(like.names)
         return Seen(
             transaction.id,
             moment,
@@ -201,13 +204,8 @@ class TrafficCounter:
             spam,
             trusted,
             like.lists,
-            any(one in self._sent for one in like.about) if like.about and self._sent and not sender else None,
+            ours,
         )
-
-    def _went_out(self, name: str) -> None:
-        self._sent[name] = None
-        if len(self._sent) > _MOST_SENT:
-            del self._sent[next(iter(self._sent))]
 
     def take_queued(self, at: datetime, queue_id: str, user: str, client: str, sender: str, size: int,
                     recipients: int) -> None:  # fmt: skip
@@ -238,7 +236,7 @@ class TrafficCounter:
                 often.add(key)
                 # What is never frequent is nobody's flood: of the hour only the others are counted.
                 heavy[key[0]].add(key[1], 1 if count > OFTEN else OFTEN)
-                if count >= FLOOR and count >= 2 * self._told.get(key, FLOOR // 2):
+                if count >= WORTH_A_LOOK and count >= 2 * self._told.get(key, WORTH_A_LOOK // 2):
                     self._told[key] = count
                     self.hot = True
         if size > FLOOR_OCTETS // 1000:
@@ -303,10 +301,13 @@ class TrafficCounter:
         self._memory.turn()
 
     def _counts_of_hour(self) -> dict[str, int]:
-        counts = {_ALL: self._hour_messages}
+        """Without what was blamed: or a flood of this hour would be usual in the next one."""
+        blamed = {key for match in self._blamed for key in match}
+        counts = {} if blamed else {_ALL: self._hour_messages}
         for dimension, heavy in self._heavy.items():
             if dimension is not _RECIPIENT:
-                counts |= {_word((dimension, value)): count.number for value, count in heavy.top(300)}
+                top = (((dimension, value), count.number) for value, count in heavy.top(300))
+                counts |= {_word(key): count for key, count in top if key not in blamed}
         return counts
 
     def _learn_stages(self) -> None:
@@ -332,21 +333,21 @@ class TrafficCounter:
         keys = sorted(keys, key=self._counts.__getitem__, reverse=True)[:_MOST_HITTERS]
         keys += [key for key, octets in self._octets.items() if octets >= FLOOR_OCTETS and key not in keys]
         seconds = max(self._now - self._ring[0].at, 1.0) if self._ring else SPAN
-        part = seconds / _HOUR
         seen = tuple(self._ring) if keys else ()
         memory, hour = self._memory, self._hour % 168
         lately = self._stages_lately()
         return Traffic(
             seconds=seconds,
             seen=seen,
-            hitters=tuple(self._hitters(keys, part, hour)),
+            hitters=tuple(self._hitters(keys, hour)),
             messages=len(self._ring),
             octets=sum(one.size for one in seen),
-            usual=self._baseline.usual(_ALL, hour) * part,
+            usual=self._baseline.usual(_ALL, hour) * _PART,
             good={key: memory.good(key) for key in self._often} if keys else _NO_COUNTS,
             good_messages=memory.good_messages(),
             greatest=self._greatest_sources() if keys else frozenset(),
             days=memory.seconds / _DAY,
+            own_bounces=memory.own_bounces,
             relay_attempts=(memory.relay_today, memory.relay_usual),
             stages=tuple(Stage(name, lately[name], memory.stages[name]) for name in lately if name in memory.stages),
             deliveries=sum(at >= self._now - SPAN for at, _ in self._deliveries),
@@ -354,7 +355,7 @@ class TrafficCounter:
             unseen_log=self.unseen_log,
         )
 
-    def _hitters(self, keys: list[Key], part: float, hour: int) -> Iterable[Hitter]:
+    def _hitters(self, keys: list[Key], hour: int) -> Iterable[Hitter]:
         sums = {key: [0, 0, 0, 0, 0, 0] for key in keys}
         for one in self._ring if keys else ():
             for key in one.keys:
@@ -362,7 +363,7 @@ class TrafficCounter:
                     for index, amount in enumerate((1, one.size, one.recipients, one.refused, one.unknown, one.spam)):
                         found[index] += amount
         for key, found in sums.items():
-            yield Hitter(key, *found)._replace(usual=self._baseline.usual(_word(key), hour) * part)
+            yield Hitter(key, *found)._replace(usual=self._baseline.usual(_word(key), hour) * _PART)
 
     def _greatest_sources(self) -> frozenset[Key]:
         if not self._greatest or self._now - self._ranked > SPAN:
@@ -400,6 +401,25 @@ class _Memory(msgspec.Struct):
     relay_today: int = 0
     relay_usual: float = 0.0
     relay_turned: float = 0.0
+    sent: dict[str, float] = {}
+    """Digests of the Message-IDs that went out here, and when; the oldest first."""
+    sent_since: float | None = None
+    own_bounces: int = 0
+
+    def went_out(self, name: str) -> None:
+        if self.sent_since is None:
+            self.sent_since = self.seconds
+        self.sent[name] = self.seconds
+        if len(self.sent) > _MOST_SENT:
+            self.sent_since = self.sent.pop(next(iter(self.sent)))
+
+    def answers_ours(self, about: Iterable[str]) -> bool | None:
+        """False only where we would know: servers go on trying for days before they give a letter back."""
+        if any(one in self.sent for one in about):
+            self.own_bounces += 1
+            return True
+        is_known = self.sent_since is not None and self.seconds - self.sent_since >= _BOUNCES_WITHIN
+        return False if is_known else None
 
     def met(self, keys: Iterable[Key]) -> None:
         newest = self.generations[0]

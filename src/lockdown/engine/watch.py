@@ -99,6 +99,11 @@ class Watch:
         opened = tuple(one for one in incidents if one.is_open and one.number not in before)
         return Look(alarms, opened, closed)
 
+    def close(self) -> None:
+        """Keep what was learnt of the traffic; a full disk costs what was learnt lately."""
+        with suppress(OSError):
+            self._counter.save(now=True)
+
     def _remember_traffic(self, alarms: tuple[Alarm, ...]) -> None:
         """What is of a flood is no good mail; the rest is kept for weeks."""
         wishes = (wish for alarm in alarms for wish in alarm.wishes)

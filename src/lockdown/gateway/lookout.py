@@ -46,11 +46,11 @@ class Pace(NamedTuple):
     """The builtin engine."""
     trial: float = 20.0
     """For it to read one letter."""
-    glance: float = 0.25
+    glance: float = 0.2
     """While mail flows."""
-    idle: float = 1.0
+    idle: float = 0.5
     """Between two questions whether any does."""
-    apart: float = 2.0
+    apart: float = 1.0
     """At least between two looks, however hot it is."""
 
 
@@ -79,7 +79,10 @@ class Lookout:
             return
         try:
             watch = await asyncio.to_thread(Watch, self._worker.settings, self._worker.state, store)
-            await self._keep_looking(watch)
+            try:
+                await self._keep_looking(watch)
+            finally:
+                await asyncio.to_thread(watch.close)
         finally:
             await asyncio.to_thread(store.close)
 

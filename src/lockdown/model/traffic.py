@@ -191,7 +191,7 @@ class Hitter(NamedTuple):
     unknown: int = 0
     spam: int = 0
     usual: float = 0.0
-    """Messages with it that are usual within the same time, at this hour of the week."""
+    """Messages with it that are usual within ten minutes, at this hour of the week."""
 
 
 class Stage(NamedTuple):
@@ -214,7 +214,7 @@ class Traffic:
     messages: int = 0
     octets: int = 0
     usual: float = 0.0
-    """Messages that are usual within this time, at this hour of the week."""
+    """Messages that are usual within ten minutes, at this hour of the week."""
     good: Mapping[Key, int] = field(default_factory=dict)
     """Good messages of the last 30 days by value, of values that lately came often."""
     good_messages: int = 0
@@ -223,6 +223,8 @@ class Traffic:
     """The sources of most good mail: never answered to as a whole."""
     days: float = 0.0
     """For so long good mail has been counted."""
+    own_bounces: int = 0
+    """Bounces of letters that went out here, ever recognised: without any, nobody knows whether they would be."""
     relay_attempts: tuple[int, float] = (0, 0.0)
     """Recipients elsewhere asked for by strangers: today, and on a usual day."""
     stages: tuple[Stage, ...] = ()

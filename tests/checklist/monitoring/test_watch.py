@@ -222,7 +222,7 @@ def test_what_comes_every_week_at_this_hour_is_usual() -> None:
 
     def report() -> None:
         for index in range(200):
-            town.comes(client="192.0.2.90", to=["dora@example.org"], body=[f"r{index % 2}"], subject="backup report #")
+            town.comes(client="192.0.2.90", to=["dora@example.org"], body=[f"r{index % 2}"], spam=9.0)
 
     report()
     assert "flood" in town.alarms()
@@ -233,6 +233,34 @@ def test_what_comes_every_week_at_this_hour_is_usual() -> None:
     town.pass_time(timedelta(days=7) - 10 * MINUTE, 2 * MINUTE)
     report()
     assert town.alarms() == {}
+
+
+def test_far_more_than_usual_with_nothing_in_common_is_told_and_nobody_is_answered_to() -> None:
+    town = Town()
+    town.wanted_for(timedelta(days=8), 5 * MINUTE)
+    assert town.alarms() == {}
+    for number in range(400):
+        town.comes(client=f"{11 + number % 200}.{number // 200}.1.1", sender=f"s{number}@x{number}.example",
+                   to=[f"r{number}@example.org"], body=[f"b{number}"], subject=f"word{number} and others")  # fmt: skip
+    alarm = town.alarms()["inflow"]
+    assert alarm.wishes == ()
+    assert "403 messages" in alarm.says
+
+
+def test_a_newsletter_is_not_more_than_usual() -> None:
+    town = Town()
+    town.wanted_for(timedelta(days=8), 5 * MINUTE)
+    newsletter(town, 3000)
+    assert town.alarms() == {}
+
+
+def test_a_flood_that_goes_on_for_hours_does_not_become_usual(town: Town) -> None:
+    for _ in range(150):
+        bomb(town, 30)
+        for alarm in town.alarms().values():
+            town.counter.blame(wish.match for wish in alarm.wishes if isinstance(wish, Restrain))
+        town.pass_time(MINUTE)
+    assert "flood" in town.alarms()
 
 
 # ── other classes ──
@@ -260,21 +288,33 @@ def test_bounces_of_letters_that_are_not_ours_are_told(town: Town) -> None:
     assert alarm.wishes == (), "nobody has told us which letters went out"
 
 
-def test_bounces_of_our_own_letters_are_no_backscatter() -> None:
+def own_bounces(days: int) -> Town:
+    """Letters went out, some came back; so many days ago."""
     town = Town('[gateway]\ntrusted_networks = ["10.0.0.0/8"]')
     for index in range(40):
         town.comes(client="10.0.0.1", sender="carla@example.org", to=[f"u{index}@far.example"], names=f"ours{index}")
-    town.pass_time(MINUTE)
+    town.pass_time(timedelta(days=days) + MINUTE, 2 * MINUTE)
     for index in range(40):
-        town.comes(
-            client=f"192.0.2.{index}", sender="", to=["carla@example.org"], about=[f"ours{index}", f"own{index}"]
-        )
+        about = [f"ours{index}", f"own{index}"]
+        town.comes(client=f"192.0.2.{index}", sender="", to=["carla@example.org"], about=about)
+    return town
+
+
+def test_bounces_of_our_own_letters_are_no_backscatter_and_others_are_held() -> None:
+    town = own_bounces(days=6)
     assert "backscatter" not in town.alarms()
     for index in range(25):
         town.comes(client=f"192.0.2.{index}", sender="", to=["dora@example.org"], about=[f"not{index}"])
     (wish,) = town.alarms()["backscatter"].wishes
     assert isinstance(wish, Restrain)
     assert wish.match == ((Dimension.SENDER, ""), (Dimension.RECIPIENT, "dora@example.org"))
+
+
+def test_who_has_not_known_for_days_what_went_out_holds_no_bounce() -> None:
+    town = own_bounces(days=1)
+    for index in range(25):
+        town.comes(client=f"192.0.2.{index}", sender="", to=["dora@example.org"], about=[f"not{index}"])
+    assert town.alarms()["backscatter"].wishes == ()
 
 
 def test_a_subscription_bomb_blames_nobody(town: Town) -> None:

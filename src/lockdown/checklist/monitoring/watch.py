@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from lockdown.checklist.mailboxes.fitting import BY_PROFILE
+from lockdown.checklist.monitoring import accounts, watch_canary
 from lockdown.checklist.monitoring.attribution import (
     CONTENT,
     PROVEN,
@@ -61,8 +62,8 @@ SHARE = 0.2
 """Of all that comes."""
 FACTOR, CHANCE = 8.0, 1e-6
 """So much more than usual, and so unlikely that it is chance."""
-NORMAL_FACTOR = 3.0
-"""A source that has sent a third of this at the same hour of other weeks does what it always does."""
+NORMAL_FACTOR = 7.5
+"""What a source sends within an hour like this one, and a little more, may as well come within ten minutes of it."""
 HISTORY_DAYS = 7.0
 """Before, nobody knows what is usual."""
 SAME_SHARE, SPAM_SHARE, UNKNOWN_SHARE = 0.5, 0.3, 0.3
@@ -75,6 +76,8 @@ VOUCHED = 0.8
 SPREAD_NETWORKS, SPREAD_SHARE = 10, 0.5
 """So many networks, and none of them with more than this share: nobody's address explains it."""
 BOUNCES_MOST = 20
+OWN_BOUNCES = 3
+"""So many of our own must have been recognised, before others are held."""
 DOMAINS, DOMAINS_SHARE = 15, 0.4
 RELAY_MOST, RELAY_FACTOR = 200, 5.0
 SLOW_SECONDS, SLOW_FACTOR, SLOW_DELIVERIES = 10.0, 5.0, 20
@@ -98,7 +101,9 @@ class Flood(NamedTuple):
 
 def watch(window: Window, policy: Settings) -> Iterator[Alarm]:
     """All that is wrong with item 9 now."""
+    yield from watch_canary.watch(window, policy)
     yield from _unknown(window)
+    yield from accounts.watch(window, policy)
     traffic = window.traffic
     if traffic is None or isinstance(traffic, Unknown):
         return
@@ -138,6 +143,7 @@ def _floods(traffic: Traffic, policy: Settings) -> Iterator[Alarm]:
     hitters = [one for one in hitters if one.key[0] not in _UNLABELLED and one.key != _NULL and is_beyond(one, traffic)]
     seen = _by_key(traffic, {one.key for one in hitters})
     told: list[set[int]] = []
+    letters: set[int] = set()
     # Confirmations have words in common, too: whom they come to explains them, and not the words.
     for hitter in [one for one in hitters if one.key[0] is Dimension.RECIPIENT][:MOST_ALARMS]:
         strange = [one for one in seen[hitter.key] if not _is_known(one, traffic)]
@@ -149,14 +155,41 @@ def _floods(traffic: Traffic, policy: Settings) -> Iterator[Alarm]:
             return
         if _is_told(seen[hitter.key], told):
             continue
+        if is_newsletter(sums_of(seen[hitter.key]), traffic):
+            letters.update(map(id, seen[hitter.key]))
+            continue
         flood = _flood(hitter, seen[hitter.key], traffic)
         if flood is None:
             continue
         flood, found = _narrowed(flood, traffic)
+        if found and any(_is_normal(one) for one in traffic.hitters if one.key in found[0].match):
+            continue
         alarm = None if _is_told(flood.seen, told) else _explained(flood, found, traffic, policy)
         if alarm is not None:
             told.append(set(map(id, flood.seen)))
             yield alarm
+    if not told:
+        yield from _inflow(traffic, traffic.messages - len(letters))
+
+
+def _inflow(traffic: Traffic, messages: int) -> Iterator[Alarm]:
+    """Far more than usual, and nothing that it has in common."""
+    if _is_unusual(messages, traffic.usual, traffic):
+        yield Alarm(
+            f"{ITEM}.inflow",
+            "all mail",
+            FORGED.id,
+            Severity.MEDIUM,
+            f"{messages} messages in {_minutes(traffic)} min; usually it is {traffic.usual:.0f}. Nothing that could be "
+            "answered to is common to them.",
+            "the gateway's own limits hold",
+            _evidence(traffic.seen),
+            "lockdown senders top",
+        )
+
+
+def _minutes(traffic: Traffic) -> int:
+    return max(1, round(traffic.seconds / 60))
 
 
 def _by_key(traffic: Traffic, keys: set[Key]) -> dict[Key, list[Seen]]:
@@ -179,11 +212,15 @@ def is_beyond(hitter: Hitter, traffic: Traffic) -> bool:
     is_large = hitter.octets >= FLOOR_OCTETS
     if hitter.messages < FLOOR and not is_large:
         return False
-    if hitter.messages <= NORMAL_FACTOR * hitter.usual and not is_large:
+    if _is_normal(hitter) and not is_large:
         return False
     share = hitter.messages / traffic.messages if traffic.messages else 0.0
     share_octets = hitter.octets / traffic.octets if traffic.octets and is_large else 0.0
     return max(share, share_octets) >= SHARE or _is_unusual(hitter.messages, hitter.usual, traffic)
+
+
+def _is_normal(hitter: Hitter) -> bool:
+    return hitter.messages <= NORMAL_FACTOR * hitter.usual
 
 
 def _is_unusual(messages: int, usual: float, traffic: Traffic) -> bool:
@@ -344,8 +381,7 @@ def _explained(flood: Flood, found: Sequence[Explanation], traffic: Traffic, pol
     unused = labels_not_used(flood.seen)
     because = "; ".join((*flood.reasons, *((fills,) if fills else ())))
     words = "; ".join(filter(None, (found[0].words if found else "nothing explains it that may be blocked", unused)))
-    minutes = max(1, round(traffic.seconds / 60))
-    says = f"{len(flood.seen)} messages in {minutes} min ({because}): {words}."
+    says = f"{len(flood.seen)} messages in {_minutes(traffic)} min ({because}): {words}."
     user = next((value for one in found[:1] for dimension, value in one.match if dimension is Dimension.USER), "")
     meanwhile = "what matches is answered for an hour" if found else "the gateway's own limits hold"
     wishes = tuple(_wishes(found, user))
@@ -460,7 +496,7 @@ def _bounces(traffic: Traffic) -> Iterator[Alarm]:
             f"lockdown trace {seen[-1].id}",
             # Only where bounces of our own letters can be told from them.
             wishes=(Restrain(match, Rung.QUARANTINE, TERM, 1.0, 0.0, f"{count} bounces of letters that are not ours"),)
-            if told == count and not _has_own_bounce(traffic, key)
+            if told == count and traffic.own_bounces >= OWN_BOUNCES and not _has_own_bounce(traffic, key)
             else (),
         )
 
