@@ -10,6 +10,7 @@ failure is an undo, and an `Outcome` that says so.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,7 @@ from lockdown.engine.undo import (
     RolledBack,
     alone,
     in_words,
+    note,
     nowhere,
     recover,
     roll_back,
@@ -39,7 +41,7 @@ from lockdown.engine.undo import (
 )
 from lockdown.host.change import deeds, files, services
 from lockdown.host.change.staging import Deed
-from lockdown.host.journal import Journal
+from lockdown.host.journal import Journal, journals
 from lockdown.host.read import take_snapshot
 from lockdown.host.session import Origin, origin_of
 from lockdown.model.change import Run
@@ -49,6 +51,7 @@ from lockdown.model.snapshot import Snapshot
 from lockdown.model.unknown import Unknown
 from lockdown.state.layout import StateDirectory
 
+_ID = re.compile(r"[0-9]{8}-[0-9]{6}(-[0-9]{2})?")
 APPLIED, REFUSED, UNDONE = 0, 2, 4
 """Exit codes."""
 
@@ -94,6 +97,10 @@ class Outcome:
     def exit_code(self) -> int:
         """0: it is as planned; 4: it is as before, or as near to that as can be."""
         return APPLIED if self.end in (End.APPLIED, End.PROBATION, End.CONFIRMED) else UNDONE
+
+
+_TIMER_WAITS_SECONDS = 7200.0
+"""For an apply that is at work: a timer comes once, and what it finds then must not be left to nobody."""
 
 
 class _NotVerified(Exception):
@@ -189,11 +196,19 @@ class _Apply:
     def _begin(self, before: Flow) -> None:
         self._at("journal")
         folder = self._means.directory.applies / new_id(self._means.directory.applies, datetime.now(UTC))
-        self._journal = Journal.begin(folder)
-        write_intention(
-            self._journal, self._plan, self._approval, config=self._means.config,
-            probation=self._means.settings.apply.probation, flowed=isinstance(before, Flows), flow=in_words(before),
-        )  # fmt: skip
+        try:
+            self._journal = Journal.begin(folder)
+            write_intention(
+                self._journal, self._plan, self._approval, config=self._means.config,
+                probation=self._means.settings.apply.probation, flowed=isinstance(before, Flows), flow=in_words(before),
+            )  # fmt: skip
+        except OSError as error:
+            raise OperatorError(
+                "no-journal",
+                what="nothing is changed",
+                why=f"its journal cannot be written: {error.strerror or error}",
+                try_this=f"df -h {folder.parent}; ls -ld {folder.parent}",
+            ) from error
 
     def _arm(self) -> datetime:
         """For every apply, on probation or not: who dies on the way is undone as well."""
@@ -260,6 +275,7 @@ class _Apply:
         return flow
 
     def _commit(self, flow: Flow, until: datetime, on_probation: bool) -> Outcome:
+        until = self._long_enough(until) if on_probation else until
         self._at("verified")
         counts = {"turned": [list(name) for name in self._plan.expected]}
         self._journal.append("verified", mail=in_words(flow), probation=on_probation, **counts)
@@ -270,6 +286,13 @@ class _Apply:
         if not on_probation:
             stop_timer(record)
         return Outcome(record.id, record.state, tuple(self._told(flow, until, on_probation)), record.until)
+
+    def _long_enough(self, until: datetime) -> datetime:
+        """The timer runs since before the first deed: what took long would leave no time, or none, to confirm it."""
+        if until - datetime.now(UTC) > self._means.settings.apply.probation / 2:
+            return until
+        stop_timer(record_of(self._journal))
+        return self._arm()
 
     def _told(self, flow: Flow, until: datetime, on_probation: bool) -> Iterator[str]:
         id, turned = self._journal.id, len(self._plan.expected)
@@ -284,12 +307,13 @@ class _Apply:
 
     def _undo(self, error: BaseException) -> Outcome:
         why = _why(error)
-        self._journal.append("failed", why=why)
-        undone = undo(record_of(self._journal), why, "the apply itself", self._at)
+        begun = record_of(self._journal)
+        note(begun, "failed", why=why)
+        undone = undo(begun, why, "the apply itself", self._at)
         record = record_of(self._journal)
         stop_timer(record)
         mail = in_words(self._means.flows())
-        self._journal.append("mail", when="after the undo", says=mail)
+        note(record, "mail", when="after the undo", says=mail)
         whole = "rolled back: every file is as it was" if not undone.left else "rolled back in part"
         left = (f"left: {line}" for line in undone.left)
         controls = error.controls if isinstance(error, _NotVerified) else ()
@@ -323,10 +347,17 @@ def wrong_after(plan: Plan, after: Report) -> Iterator[str]:
         found = now.get(name)
         if found is not None and found.state in (State.FAIL, State.WARN, State.UNKNOWN):
             yield f"{_named(found)} should hold now, but: {found.says}"
+        elif found is None and (unknown := _not_judged(name[0], after)):
+            yield f"{name[0]} ({name[1]}) should hold now, but: {unknown.says}"
     for was in plan.before.findings:
         found = now.get((was.control, was.target))
         if was.state is State.PASS and found is not None and found.state is State.FAIL:
             yield f"{_named(found)} held before, and fails now: {found.says}"
+
+
+def _not_judged(control: str, after: Report) -> Finding | None:
+    """A target that is gone may be what was wanted; where its control was not judged at all, nobody knows."""
+    return next((one for one in after.findings if one.control == control and one.state is State.UNKNOWN), None)
 
 
 def _named(finding: Finding) -> str:
@@ -334,10 +365,13 @@ def _named(finding: Finding) -> str:
 
 
 def new_id(applies: Path, now: datetime) -> str:
-    """Sorts by time; read aloud without a mistake."""
+    """Sorts by time; read aloud without a mistake. The newest comes last, also when the clock was set back since."""
     base = f"{now:%Y%m%d-%H%M%S}"
-    names = (base, *(f"{base}-{number}" for number in range(2, 100)))
-    return next(name for name in names if not (applies / name).exists())
+    newest = max((journal.id for journal in journals(applies) if _ID.fullmatch(journal.id)), default="")
+    if newest < base:
+        return base
+    stem = newest[: len(base)]
+    return f"{stem}-{int(newest[len(base) + 1 :] or 1) + 1:02}"
 
 
 # ── confirm ──
@@ -383,7 +417,7 @@ def _same_connection(id: str, here: bool) -> OperatorError:
 
 def roll_back_named(name: str, by: str, means: Means, *, unless_confirmed: bool = False) -> RolledBack:
     """Take an apply back."""
-    with alone(means.directory.applies, wait_seconds=300.0 if unless_confirmed else 0.0):
+    with alone(means.directory.applies, wait_seconds=_TIMER_WAITS_SECONDS if unless_confirmed else 0.0):
         record = record_named(means.directory.applies, name)
         return roll_back(record, by, means.flows, unless_confirmed=unless_confirmed, at=means.at)
 

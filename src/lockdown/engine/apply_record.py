@@ -6,6 +6,7 @@ Fails as: a record whose state is UNREADABLE, with the reason: nothing is undone
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -108,6 +109,8 @@ class Record:
     """That were made for the files."""
     flowed: bool = False
     """A letter was delivered before anything was changed."""
+    probation_seconds: float = math.inf
+    """How long a probation lasts at most."""
 
     def last(self, *events: str) -> Entry | None:
         """The newest entry that is one of these."""
@@ -219,6 +222,7 @@ def _record(journal: Journal, written: Written) -> Record:
         deeds=tuple(_deed(changes[one["index"]], one) for one in fields["deeds"]),
         services=tuple(map(str, fields["services"])), restarts=tuple(map(str, fields["restarts"])),
         folders=tuple(map(str, fields["folders"])), flowed=bool(fields["flowed"]),
+        probation_seconds=float(fields.get("probation_seconds", math.inf)),
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lockdown.host.journal import open_beside
 from lockdown.host.session import started
 from lockdown.model.errors import OperatorError
 
@@ -27,7 +28,7 @@ _SECONDS = 20.0
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 
 # Sleeps, then becomes the roll-back: nothing of ours is held in memory, and nothing has to be imported before its time.
-_SLEEPER = """setsid sh -c 'sleep "$0"; exec "$@"' "$@" </dev/null >>"$LOG" 2>&1 & echo $!"""
+_SLEEPER = """setsid sh -c 'sleep "$0"; exec "$@"' "$@" </dev/null >&2 & echo $!"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,12 @@ class Timer:
 
 
 def lockdown_command(*arguments: str, config: str = "") -> tuple[str, ...]:
-    """Our own command, to be run by whoever starts it."""
-    return (sys.executable, "-m", "lockdown", *arguments, *(("--config", config) if config else ()))
+    """Our own command, to be run by whoever starts it.
+
+    Isolated: without that, Python would look for it in the working folder first, which is the state directory of the
+    gateway's user, and run as root whatever that user has put there.
+    """
+    return (sys.executable, "-I", "-m", "lockdown", *arguments, *(("--config", config) if config else ()))
 
 
 def arm(apply: str, seconds: float, config: str, log: Path) -> Timer:
@@ -87,18 +92,25 @@ def _by_systemd(apply: str, seconds: float, command: tuple[str, ...]) -> Timer:
 
 
 def _by_process(seconds: float, command: tuple[str, ...], log: Path) -> Timer:
-    said = _run(["/bin/sh", "-c", _SLEEPER, "sh", str(math.ceil(seconds)), *command], LOG=str(log))
+    try:
+        opened = open_beside(log.parent, log.name)
+    except OSError as error:
+        raise _not_armed(f"{log} cannot be written: {error.strerror or error}") from error
+    try:
+        said = _run(["/bin/sh", "-c", _SLEEPER, "sh", str(math.ceil(seconds)), *command], err=opened)
+    finally:
+        os.close(opened)
     if not said or not said.strip().isdigit():
         raise _not_armed("no process could be started that waits")
     pid = int(said)
     return Timer(pid=pid, started=started(pid))
 
 
-def _run(argv: list[str], **environment: str) -> str | None:
+def _run(argv: list[str], err: int = subprocess.DEVNULL) -> str | None:
     try:
         done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_SECONDS, check=False,
-            env={**_ENVIRONMENT, **environment},
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err, text=True, timeout=_SECONDS,
+            check=False, env=_ENVIRONMENT,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return None

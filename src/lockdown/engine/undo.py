@@ -1,7 +1,8 @@
 """Undo an apply: after a failed verification, by hand, by its timer, or because it was cut off.
 
 What is undone is derived from the journal, deed by deed in reverse, and only where the machine still holds our value:
-what a person has changed since is left, and said. Undoing twice, or going on with an undo that was cut off, is well.
+what a person has changed since is left, and said. Undoing twice, or going on with an undo that was cut off, is well:
+so a journal that takes no more lines (a full disk) does not keep the machine from being put back, it is only said.
 
 Fails as: a record that cannot be read is not undone (`OperatorError`); what could not be undone stands in `left`.
 """
@@ -17,12 +18,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from lockdown.engine.apply_record import End, Record, described, record_of, records
 from lockdown.engine.mailflow import Flow, Flows, Stopped
 from lockdown.engine.probation import disarm, is_armed, timer_of
 from lockdown.host.change import deeds, files, services, undoing
 from lockdown.host.change.staging import Deed, FileEdit
+from lockdown.host.journal import opened_folder
 from lockdown.model.change import Run
 from lockdown.model.errors import OperatorError
 
@@ -48,8 +51,15 @@ class Undone:
 @contextmanager
 def alone(applies: Path, wait_seconds: float = 0.0) -> Iterator[None]:
     """One apply, confirmation or roll-back at a time on this machine; the lock ends with the process."""
-    applies.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(applies / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        applies.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with opened_folder(applies) as folder:
+            lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    except OSError as error:
+        raise OperatorError(
+            "journal-not-ours", what="nothing is changed", why=f"{applies}: {error.strerror or error}",
+            try_this=f"ls -ld {applies}     (move it away, or run as its owner)",
+        ) from error  # fmt: skip
     try:
         _lock(lock, wait_seconds)
         yield
@@ -85,15 +95,26 @@ def undo(record: Record, why: str, by: str, at: At = nowhere) -> Undone:
             why=f"its journal cannot be read: {record.problem}; nothing is guessed",
             try_this=f"ls -l {record.journal.folder}     (the files as they were lie in images/)",
         )
-    journal = record.journal
     at("undo begins")
-    journal.append("undoing", why=why, by=by)
+    note(record, "undoing", why=why, by=by)
     left = [*_undo_deeds(record, at), *_undo_files(record, at), *_repeat(record, at)]
     files.remove_empty(record.folders)
     problems = tuple(_settle(record, at))
     at("undo ends")
-    journal.append("undone", left=left, problems=list(problems))
+    unwritten = note(record, "undone", left=left, problems=list(problems))
+    if unwritten:
+        again = f"when that is mended: lockdown rollback {record.id}"
+        problems = (*problems, f"this undo could not be written down ({unwritten}); {again}")
     return Undone(tuple(left), problems)
+
+
+def note(record: Record, event: str, **fields: Any) -> str:
+    """Write down what is undone; why that cannot be, as a value: the undo goes on without."""
+    try:
+        record.journal.append(event, **fields)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def _undo_deeds(record: Record, at: At) -> Iterator[str]:
@@ -103,7 +124,7 @@ def _undo_deeds(record: Record, at: At) -> Iterator[str]:
             continue
         at(f"undo deed {number}")
         yield from _left(described(deed.change), partial(deeds.undo, deed.change, deed.before))
-        record.journal.append("deed-undone", number=number)
+        note(record, "deed-undone", number=number)
 
 
 def _undo_files(record: Record, at: At) -> Iterator[str]:
@@ -111,7 +132,7 @@ def _undo_files(record: Record, at: At) -> Iterator[str]:
         edit = record.edits[number]
         at(f"undo edit {number}")
         yield from _undo_file(edit, record)
-        record.journal.append("edit-undone", number=number)
+        note(record, "edit-undone", number=number)
 
 
 def _undo_file(edit: FileEdit, record: Record) -> Iterator[str]:
@@ -197,7 +218,7 @@ def roll_back(
     undone = undo(record, why, by, at)
     stop_timer(record)
     mail = in_words(flows())
-    record.journal.append("mail", when="after the roll-back", says=mail)
+    note(record, "mail", when="after the roll-back", says=mail)
     says = "rolled back in part" if undone.left else "rolled back: all of it is as it was before"
     return RolledBack(record_of(record.journal), says, undone.left, undone.problems, mail)
 
@@ -264,6 +285,8 @@ def _completed(record: Record, now: datetime, flows: Callable[[], Flow], arm: Ar
 
 def _still_on_probation(record: Record, now: datetime, flows: Callable[[], Flow], arm: Arm, at: At) -> Iterator[str]:
     left = (record.until - now).total_seconds() if record.until else 0.0
+    # A clock that was set back makes no probation longer than it was meant to be.
+    left = min(left, record.probation_seconds)
     if left <= 0:
         done = roll_back(record, "recovery", flows, unless_confirmed=True, at=at)
         yield f"apply {record.id} was not confirmed in time; it is {done.says}"

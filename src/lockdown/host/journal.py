@@ -2,7 +2,8 @@
 
 A folder for each apply: `journal.jsonl`, one line for each entry, on the disk when `append` returns; and `images/`, the
 files as they were and as they are to be. Whoever can write there can have root put any file anywhere, so what does not
-belong to the reader alone is not read.
+belong to the reader alone is not read. The folder above may be another's, who can exchange what lies in it at any
+moment: so folders are opened first, looked at then, and everything is reached through what is open.
 
 Fails as: a torn last line is what a crash leaves, and is passed over; anything else that cannot be read is a `problem`
 in words, and nothing is guessed from the rest. OSError when it cannot be written: then the deed must not be done.
@@ -10,12 +11,13 @@ in words, and nothing is guessed from the rest. OSError when it cannot be writte
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import stat
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +26,10 @@ from typing import Any
 from lockdown.host.change.files import FileImage
 from lockdown.model.errors import OperatorError
 
-FILE, IMAGES = "journal.jsonl", "images"
+FILE, IMAGES, RESERVE = "journal.jsonl", "images", "room-for-an-undo"
+_RESERVE_BYTES = 64 * 1024
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 MOST_BYTES = 64 * 1024 * 1024
 """Of a journal; a longer one is none of ours."""
 
@@ -69,10 +74,14 @@ class Journal:
                 why=f"{why}, so what is written there could be forged",
                 try_this=f"ls -ld {folder.parent}     (move it away, or run as its owner)",
             )
-        folder.mkdir(mode=0o700)
-        (folder / IMAGES).mkdir(mode=0o700)
-        _sync_folder(folder)
-        _sync_folder(folder.parent)
+        with opened_folder(folder.parent) as above:
+            os.mkdir(folder.name, 0o700, dir_fd=above)
+            with _inside(folder.name, above) as inside:
+                os.mkdir(IMAGES, 0o700, dir_fd=inside)
+                # On a full disk an undo must be written down all the same: this gives way to it.
+                _write_file(RESERVE, os.urandom(_RESERVE_BYTES), inside)
+                os.fsync(inside)
+            os.fsync(above)
         return cls(folder)
 
     @property
@@ -84,17 +93,18 @@ class Journal:
     def append(self, event: str, **fields: Any) -> None:
         """One entry, on the disk when this returns."""
         line = json.dumps({"at": datetime.now(UTC).isoformat(), "event": event, **fields}, ensure_ascii=False)
-        file = self.folder / FILE
-        is_new = not file.exists()
-        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            _cut_torn_line(handle)
-            _write_all(handle, line.encode() + b"\n")
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        if is_new:
-            _sync_folder(self.folder)
+        with self._open() as inside:
+            try:
+                _append(inside, line.encode() + b"\n")
+            except OSError as error:
+                if error.errno not in _FULL or not _give_way(inside):
+                    raise
+                _append(inside, line.encode() + b"\n")
+
+    @contextmanager
+    def _open(self) -> Iterator[int]:
+        with opened_folder(self.folder.parent) as above, _inside(self.folder.name, above) as inside:
+            yield inside
 
     def keep(self, name: str, image: FileImage) -> dict[str, Any]:
         """Keep an image beside the journal; what to write into an entry so that `image` finds it again."""
@@ -103,17 +113,14 @@ class Journal:
             about["link"] = image.link
         if image.octets is None:
             return about
-        handle = os.open(self.folder / IMAGES / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            _write_all(handle, image.octets)
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        with self._open() as inside, _inside(IMAGES, inside) as images:
+            _write_file(name, image.octets, images)
         return {**about, "file": name, "sha256": hashlib.sha256(image.octets).hexdigest()}
 
     def seal_images(self) -> None:
         """All images are on the disk, their names too."""
-        _sync_folder(self.folder / IMAGES)
+        with self._open() as inside, _inside(IMAGES, inside) as images:
+            os.fsync(images)
 
     # ── reading ──
 
@@ -122,7 +129,8 @@ class Journal:
         if why := not_ours(self.folder.parent) or not_ours(self.folder) or not_ours(self.folder / FILE):
             return Written((), why)
         try:
-            octets = _read(self.folder / FILE, MOST_BYTES)
+            with self._open() as inside:
+                octets = _read(FILE, inside, MOST_BYTES)
         except OSError as error:
             return Written((), f"{self.folder / FILE}: {error.strerror or error}")
         return entries_of(octets)
@@ -133,7 +141,8 @@ class Journal:
         if name is not None:
             if not isinstance(name, str) or "/" in name or name.startswith("."):
                 raise ValueError(f"{name!r} is not the name of an image")
-            octets = _read(self.folder / IMAGES / name)
+            with self._open() as inside, _inside(IMAGES, inside) as images:
+                octets = _read(name, images)
             if hashlib.sha256(octets).hexdigest() != about.get("sha256"):
                 raise ValueError(f"the image {name} is not what was kept")
         path, link = about["path"], about.get("link")
@@ -161,6 +170,30 @@ def _entry(line: bytes) -> Entry:
     return Entry(at, event, fields)
 
 
+def _give_way(folder: int) -> bool:
+    """Free the room that was kept; False where it is used already."""
+    try:
+        os.unlink(RESERVE, dir_fd=folder)
+    except FileNotFoundError:
+        return False
+    os.fsync(folder)
+    return True
+
+
+def _append(folder: int, line: bytes) -> None:
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    handle = os.open(FILE, flags, 0o600, dir_fd=folder)
+    try:
+        is_new = os.fstat(handle).st_size == 0
+        _cut_torn_line(handle)
+        _write_all(handle, line)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    if is_new:
+        os.fsync(folder)
+
+
 def _cut_torn_line(handle: int) -> None:
     """What a crash has left unfinished was never promised; it must not take the next line with it."""
     size = os.fstat(handle).st_size
@@ -184,16 +217,54 @@ def not_ours(path: Path) -> str:
         return f"{path}: {error.strerror or error}"
     if stat.S_ISLNK(about.st_mode):
         return f"{path} is a link"
-    if about.st_uid not in (0, os.geteuid()) or about.st_mode & 0o022:
-        return f"{path} can be written by others"
-    return ""
+    return f"{path} can be written by others" if _is_of_others(about) else ""
 
 
-def _read(path: Path, most: int = -1) -> bytes:
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
-        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
-            raise OSError(0, "it is not a regular file")
+def _is_of_others(about: os.stat_result) -> bool:
+    return about.st_uid not in (0, os.geteuid()) or bool(about.st_mode & 0o022)
+
+
+@contextmanager
+def opened_folder(path: Path) -> Iterator[int]:
+    """A folder that is only ours, open; OSError where it is not, or a link. The path up to it may be anybody's."""
+    with _inside(str(path), None) as handle:
+        yield handle
+
+
+@contextmanager
+def _inside(name: str, above: int | None) -> Iterator[int]:
+    handle = os.open(name, _FOLDER, dir_fd=above)
+    try:
+        if _is_of_others(os.fstat(handle)):
+            raise PermissionError(errno.EPERM, f"{name} can be written by others")
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def open_beside(folder: Path, name: str) -> int:
+    """A file beside a journal, to be added to; whoever opens it closes it."""
+    with opened_folder(folder.parent) as above, _inside(folder.name, above) as inside:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        return os.open(name, flags, 0o600, dir_fd=inside)
+
+
+def _read(name: str, folder: int, most: int = -1) -> bytes:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with os.fdopen(os.open(name, flags, dir_fd=folder), "rb") as opened:
+        about = os.fstat(opened.fileno())
+        if not stat.S_ISREG(about.st_mode) or _is_of_others(about):
+            raise OSError(0, f"{name} is not a regular file of ours")
         return opened.read(most)
+
+
+def _write_file(name: str, octets: bytes, folder: int) -> None:
+    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    try:
+        _write_all(handle, octets)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _write_all(handle: int, octets: bytes) -> None:

@@ -3,6 +3,9 @@
 `put` returns when the file and its folder are on the disk. Killed at any moment it leaves the old file or the new one,
 and at most a file whose name begins with `.lockdown-`, which no service reads and the next `put` there removes.
 
+The way to a file is walked folder by folder, each held open. Below a folder of another user, only what is that user's
+too is entered: else he could put a link there and have root read or write wherever it leads.
+
 Fails as: `OperatorError` for a full disk, a read-only file system, a protected file; the old file is then whole.
 """
 
@@ -11,6 +14,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,6 +22,7 @@ from pathlib import Path
 
 from lockdown.model.errors import OperatorError
 
+_SETTLED_SECONDS = 3.0
 ASIDE = ".lockdown-"
 """How the name of a file begins that is being written: hidden, and in no pattern that a service includes."""
 MOST_OCTETS = 16 * 1024 * 1024
@@ -46,15 +51,25 @@ def image_of(path: str) -> FileImage:
     """The file as it lies there now."""
     with _in_words(path, "cannot be read"):
         try:
-            about = os.lstat(path)
+            with _folder_of(path) as folder:
+                return _image(path, folder)
         except (FileNotFoundError, NotADirectoryError):
             return absent(path)
-        mode = stat.S_IMODE(about.st_mode)
-        if stat.S_ISLNK(about.st_mode):
-            return FileImage(path, b"", 0o777, about.st_uid, about.st_gid, str(Path(path).readlink()))
+
+
+def _image(path: str, folder: int) -> FileImage:
+    name = Path(path).name
+    about = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    if stat.S_ISLNK(about.st_mode):
+        return FileImage(path, b"", 0o777, about.st_uid, about.st_gid, os.readlink(name, dir_fd=folder))
+    if not stat.S_ISREG(about.st_mode):
+        raise _refused(path, "cannot be changed", "it is no ordinary file of a usual size")
+    opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    with os.fdopen(opened, "rb") as file:
+        about = os.fstat(opened)
         if not stat.S_ISREG(about.st_mode) or about.st_size > MOST_OCTETS:
             raise _refused(path, "cannot be changed", "it is no ordinary file of a usual size")
-        return FileImage(path, Path(path).read_bytes(), mode, about.st_uid, about.st_gid)
+        return FileImage(path, file.read(), stat.S_IMODE(about.st_mode), about.st_uid, about.st_gid)
 
 
 def missing_folders(path: str) -> tuple[str, ...]:
@@ -73,43 +88,126 @@ def put(image: FileImage) -> None:
         if image.octets is None:
             _remove(image.path)
             return
-        for folder in missing_folders(image.path):
-            Path(folder).mkdir(0o755)
-            _settle(Path(folder).parent)
-        target = Path(image.path)
-        _sweep(target)
-        aside = target.with_name(f"{ASIDE}{target.name}.{os.getpid()}")
-        try:
-            _write(aside, image)
-            aside.replace(target)
-        except BaseException:
-            with suppress(OSError):
-                aside.unlink()
-            raise
-        _settle(target.parent)
+        name = Path(image.path).name
+        with _folder_of(image.path, make=True) as folder:
+            _sweep(name, folder)
+            aside = f"{ASIDE}{name}.{os.getpid()}"
+            try:
+                _write(aside, image, folder)
+                os.rename(aside, name, src_dir_fd=folder, dst_dir_fd=folder)
+            except BaseException:
+                with suppress(OSError):
+                    os.unlink(aside, dir_fd=folder)
+                raise
+            _settle(folder)
 
 
 def remove_empty(folders: tuple[str, ...]) -> None:
     """Take away the folders that `put` had to make, the innermost first; one that is not empty stays."""
     for folder in reversed(folders):
-        with suppress(OSError):
-            Path(folder).rmdir()
-            _settle(Path(folder).parent)
+        with suppress(OSError, OperatorError), _folder_of(folder) as above:
+            os.rmdir(Path(folder).name, dir_fd=above)
+            _settle(above)
 
 
-def _write(aside: Path, image: FileImage) -> None:
+# ── the way to a file ──
+
+_STEP = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_MOST_LINKS = 40
+
+
+@contextmanager
+def _folder_of(path: str, make: bool = False) -> Iterator[int]:
+    """The folder that the file lies in, open; with `make`, missing ones are made."""
+    walk = _Walk(path, make)
+    try:
+        walk.go()
+        yield walk.at
+    finally:
+        os.close(walk.at)
+
+
+class _Walk:
+    """From the root down, one folder open at a time."""
+
+    def __init__(self, path: str, make: bool) -> None:
+        self._path, self._make, self._links = path, make, 0
+        self._rest = list(reversed(Path(path).parent.parts[1:]))
+        self.at = os.open("/", _STEP)
+
+    def go(self) -> None:
+        while self._rest:
+            name = self._rest.pop()
+            about = self._look(name)
+            if stat.S_ISLNK(about.st_mode):
+                self._follow(name, about)
+            else:
+                self._enter(os.open(name, _STEP, dir_fd=self.at))
+
+    def _look(self, name: str) -> os.stat_result:
+        try:
+            return os.stat(name, dir_fd=self.at, follow_symlinks=False)
+        except FileNotFoundError:
+            if not self._make:
+                raise
+        if not _is_trusted(owner := os.fstat(self.at).st_uid):
+            raise self._foreign(owner)
+        os.mkdir(name, 0o755, dir_fd=self.at)
+        made = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.at)
+        try:
+            # Whatever umask we were started with: the service has to enter it.
+            os.fchmod(made, 0o755)
+        finally:
+            os.close(made)
+        _settle(self.at)
+        return os.stat(name, dir_fd=self.at, follow_symlinks=False)
+
+    def _follow(self, name: str, about: os.stat_result) -> None:
+        self._links += 1
+        if self._links > _MOST_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        if not _is_trusted(about.st_uid):
+            raise self._foreign(about.st_uid)
+        target = Path(os.readlink(name, dir_fd=self.at))
+        if target.is_absolute():
+            self._enter(os.open("/", _STEP))
+        self._rest += reversed([part for part in target.parts if part != "/"])
+
+    def _enter(self, step: int) -> None:
+        here, there = os.fstat(self.at).st_uid, os.fstat(step).st_uid
+        os.close(self.at)
+        self.at = step
+        if not _is_trusted(here) and there != here:
+            raise self._foreign(here)
+
+    def _foreign(self, uid: int) -> OperatorError:
+        return _refused(self._path, "is not touched", f"the way to it leads through what belongs to the user {uid}")
+
+
+def _is_trusted(uid: int) -> bool:
+    return uid in (0, os.geteuid())
+
+
+# ── writing ──
+
+
+def _write(aside: str, image: FileImage, folder: int) -> None:
     if image.link is not None:
-        aside.symlink_to(image.link)
-        os.lchown(aside, image.uid, image.gid)
+        os.symlink(image.link, aside, dir_fd=folder)
+        os.chown(aside, image.uid, image.gid, dir_fd=folder, follow_symlinks=False)
         return
     # Nobody else may read it before it has its owner and mode.
-    opened = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    opened = os.open(aside, flags, 0o600, dir_fd=folder)
     with os.fdopen(opened, "wb") as file:
         file.write(image.octets or b"")
         file.flush()
         os.fchown(opened, image.uid, image.gid)
-        _keep_attributes(image.path, opened)
+        _keep_attributes(f"/proc/self/fd/{folder}/{Path(image.path).name}", opened)
         os.fchmod(opened, image.mode)
+        # It is put in place whole, so nobody must wait until it is: Postfix does for files of the last two seconds.
+        written = time.time() - _SETTLED_SECONDS
+        os.utime(opened, (written, written))
         os.fsync(opened)
 
 
@@ -122,22 +220,20 @@ def _keep_attributes(path: str, opened: int) -> None:
 
 
 def _remove(path: str) -> None:
-    try:
-        Path(path).unlink()
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    _settle(Path(path).parent)
+    with suppress(FileNotFoundError, NotADirectoryError), _folder_of(path) as folder:
+        os.unlink(Path(path).name, dir_fd=folder)
+        _settle(folder)
 
 
-def _sweep(target: Path) -> None:
+def _sweep(name: str, folder: int) -> None:
     """What an earlier attempt at this file left behind when it was killed."""
-    for left in target.parent.iterdir():
-        if left.name.startswith(f"{ASIDE}{target.name}."):
-            left.unlink()
+    for left in Path(f"/proc/self/fd/{folder}").iterdir():
+        if left.name.startswith(f"{ASIDE}{name}."):
+            os.unlink(left.name, dir_fd=folder)
 
 
-def _settle(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _settle(folder: int) -> None:
+    opened = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
     try:
         os.fsync(opened)
     finally:
