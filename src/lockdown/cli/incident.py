@@ -14,12 +14,15 @@ import click
 
 from lockdown.cli.opened import open_existing
 from lockdown.cli.options import common_options, operator_name, paint, print_json, print_table, printable
+from lockdown.engine.alert_health import told_of
 from lockdown.engine.incidents import gravest_first
 from lockdown.engine.looked import not_watched
 from lockdown.engine.settings_files import load_settings
+from lockdown.engine.story import Moment, blocked_networks, timeline
 from lockdown.model.alarm import Answer, Incident
 from lockdown.model.finding import Severity
 from lockdown.model.units import show_duration
+from lockdown.state.store import Store
 
 _COMMIT_SECONDS = 10.0
 _SHOWN = 20
@@ -99,18 +102,26 @@ def _named(incident: Incident) -> str:
 @common_options
 def show(id: int, config: Path | None, as_json: bool) -> int:
     """The whole story of one: what, since when, the evidence, what becomes of mail, what was done. Exit 1 if open."""
-    with open_existing(load_settings(config).settings) as (store, _):
+    settings, now = load_settings(config).settings, datetime.now(UTC)
+    with open_existing(settings) as (store, _):
         incident = store.incident(id)
+        moments = () if incident is None else _moments(store, incident, now)
     if incident is None:
         return _none(id, as_json)
+    told = told_of(settings, id)
     if as_json:
-        print_json("incident-show", **fields(incident))
+        print_json("incident-show", **fields(incident), told=told, timeline=[_moment_fields(one) for one in moments])
     else:
-        _print_story(incident, datetime.now(UTC))
+        _print_story(incident, moments, told, now)
     return 1 if incident.is_open else 0
 
 
-def _print_story(incident: Incident, now: datetime) -> None:
+def _moments(store: Store, incident: Incident, now: datetime) -> tuple[Moment, ...]:
+    blocks = {network: store.block_history(network) for network in blocked_networks(incident)}
+    return timeline(incident, now, store.restraint_history(incident.opened_at), blocks)
+
+
+def _print_story(incident: Incident, moments: tuple[Moment, ...], told: list[str], now: datetime) -> None:
     click.echo(paint(printable(incident.says), fg=_COLOURS[incident.severity], bold=True))
     _print_meanwhile(incident, now)
     times = f", back {incident.returned} times" if incident.returned else ""
@@ -127,8 +138,26 @@ def _print_story(incident: Incident, now: datetime) -> None:
             click.echo(f"{name:<10}{printable(value)}")
     for evidence in incident.evidence:
         click.echo(f"{'evidence':<10}{printable(evidence.source)}: {printable(evidence.text)}")
+    if told:
+        click.echo(f"{'told':<10}{', '.join(told)}")
+    click.echo("\nwhat happened (UTC):")
+    for moment in moments:
+        click.echo(
+            f"  {moment.at.astimezone(UTC):%m-%d %H:%M:%S}  {moment.what:<10}{printable(_moment_in_words(moment))}"
+        )
     if incident.is_open:
         click.echo(f"\ntype: {_what_to_type(incident)}")
+
+
+def _moment_in_words(moment: Moment) -> str:
+    until = f", until {moment.until:%m-%d %H:%M}" if moment.until else ""
+    return f"{moment.says}{until}" + (f"; undo: {moment.undo}" if moment.undo else "")
+
+
+def _moment_fields(moment: Moment) -> dict[str, object]:
+    until = moment.until.isoformat() if moment.until else None
+    at = moment.at.isoformat()
+    return {"at": at, "what": moment.what, "says": moment.says, "until": until, "undo": moment.undo}
 
 
 def _print_meanwhile(incident: Incident, now: datetime) -> None:

@@ -17,10 +17,12 @@ from lockdown.agent import client as agent
 from lockdown.config import Settings
 from lockdown.console.page import Facts, Page, build
 from lockdown.console.today import TodayCounts
+from lockdown.engine.alert_health import told_over
 from lockdown.engine.answering import gateway_answers, gateway_processes
 from lockdown.engine.audit import audit, cards
 from lockdown.engine.live_readings import with_live_readings
 from lockdown.engine.looked import not_watched
+from lockdown.engine.round_trip import canary_now
 from lockdown.model.errors import OperatorError
 from lockdown.model.finding import State
 from lockdown.model.record import Audit
@@ -37,6 +39,7 @@ _AGAIN_AT_THE_LATEST = timedelta(minutes=1)
 _FAILURES_BEFORE_A_WORD = 4
 """At the start the agent may need a few seconds more than we do; that is nothing to be told."""
 _NEWEST_HELD = 20
+_RESTRAINTS_OF = timedelta(days=7)
 _UPSTREAM_UP = re.compile(r'^lockdown_backend_up\{[^}]*upstream="((?:[^"\\]|\\.)*)"[^}]*\} ([0-9.e+]+)$', re.MULTILINE)
 _ENGINE_UP = re.compile(r'^lockdown_engine_up\{[^}]*engine="((?:[^"\\]|\\.)*)"[^}]*\} ([0-9.e+]+)$', re.MULTILINE)
 
@@ -74,6 +77,9 @@ class Gatherer:
             incidents=_read(self._store.open_incidents),
             engines_up=self._up(_ENGINE_UP),
             not_watched=not_watched(self._directory.path, now),
+            restraints=_or_none(_read(lambda: self._store.restraint_history(now - _RESTRAINTS_OF))),
+            canary=canary_now(self._settings, self._directory.path),
+            told_over=told_over(self._settings, self._directory.path),
         )
 
     def _audit(self) -> Audit | Unknown:

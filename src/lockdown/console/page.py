@@ -6,7 +6,7 @@ What could not be read is `Unknown(why)` and is shown as such; it never looks li
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -14,14 +14,17 @@ from typing import TypeVar
 from lockdown.config import Settings, upstreams
 from lockdown.engine.answering import Processes
 from lockdown.engine.incidents import gravest_first
+from lockdown.engine.story import Moment, timeline
 from lockdown.model.alarm import Incident
 from lockdown.model.card import Card
 from lockdown.model.finding import Finding, Severity, State
 from lockdown.model.held import HeldMessage, QuarantineTotals
 from lockdown.model.mail import Block
 from lockdown.model.record import Audit
+from lockdown.model.restraint import Restraint
 from lockdown.model.units import ByteSize
 from lockdown.model.unknown import Unknown
+from lockdown.model.window import CanaryPath, ToldPath
 
 T = TypeVar("T")
 
@@ -61,6 +64,10 @@ class Facts:
     """As the gateway's workers tell of them."""
     not_watched: str = ""
     """Why that no incident is open says nothing."""
+    restraints: Sequence[Restraint] = ()
+    """Those of the last days, by which incidents were answered."""
+    canary: Sequence[CanaryPath] | Unknown | None = None
+    told_over: Sequence[ToldPath] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,15 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Story:
+    """An open incident as a timeline; a line is: when, what, in words, how to undo it."""
+
+    number: int
+    says: str
+    lines: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """The first page."""
 
@@ -118,6 +134,7 @@ class Page:
     now: str
     incidents: tuple[Row, ...] = ()
     engines: tuple[Row, ...] = ()
+    stories: tuple[Story, ...] = ()
 
 
 def build(facts: Facts) -> Page:
@@ -140,10 +157,12 @@ def build(facts: Facts) -> Page:
         now=f"{facts.now:%Y-%m-%d %H:%M:%S} UTC",
         incidents=tuple(_incident_row(incident) for incident in incidents[:_MOST_INCIDENTS]),
         engines=tuple(_engine_rows(facts)),
+        stories=tuple(_story(incident, facts) for incident in incidents[:_MOST_STORIES]),
     )
 
 
 _MOST_INCIDENTS = 50
+_MOST_STORIES = 10
 _GRAVE = (Severity.CRITICAL, Severity.HIGH)
 
 
@@ -163,6 +182,16 @@ def _incident_row(incident: Incident) -> Row:
     since = f"{incident.opened_at:%m-%d %H:%M}"
     tone = "fail" if incident.severity in _GRAVE else "warn"
     return Row((str(incident.number), tone, incident.severity.value, since, incident.says, incident.meanwhile, done))
+
+
+def _story(incident: Incident, facts: Facts) -> Story:
+    moments = timeline(incident, facts.now, facts.restraints)
+    return Story(incident.number, incident.says, tuple(map(_moment_row, moments)))
+
+
+def _moment_row(moment: Moment) -> Row:
+    until = f", until {moment.until:%m-%d %H:%M}" if moment.until else ""
+    return Row((f"{moment.at:%m-%d %H:%M:%S}", moment.what, f"{moment.says}{until}", moment.undo))
 
 
 WHEN_IT_FAILS = {
@@ -291,7 +320,36 @@ def _routes(facts: Facts) -> list[Row]:
     rows.append(Row(("accepts mail for", ", ".join(facts.settings.site.domains) or "nobody", "")))
     rows += [Row(("hands it to", url, _health_of(url, facts.upstreams_up))) for url in upstreams(gateway)]
     rows.append(Row(("outward mail", gateway.outbound or "none", "")))
-    return rows
+    return [*rows, *_canary_rows(facts), *_told_rows(facts)]
+
+
+def _canary_rows(facts: Facts) -> Iterator[Row]:
+    match facts.canary:
+        case None:
+            return
+        case Unknown(why):
+            yield Row(("canary", why, "unknown"))
+        case paths:
+            for path in paths:
+                yield Row(
+                    (f"canary over {path.path}", _canary_in_words(path, facts.now), "down" if path.is_lost else "up")
+                )
+
+
+def _canary_in_words(path: CanaryPath, now: datetime) -> str:
+    if path.is_lost:
+        return f"missed {path.missed} times: {path.why}"
+    if path.arrived_at is None or path.seconds is None:
+        return "has not arrived yet"
+    return f"arrived {max(0, round(now.timestamp() - path.arrived_at)) // 60} min ago, in {path.seconds:.2f} s"
+
+
+def _told_rows(facts: Facts) -> Iterator[Row]:
+    for path in facts.told_over:
+        state = "down" if path.failures else "up"
+        yield Row(("incidents are told over", path.path + (f": {path.why}" if path.failures else ""), state))
+    if not facts.settings.alerts.to:
+        yield Row(("incidents are told", "to nobody: alerts.to is empty", ""))
 
 
 def _gateway_health(running: Processes | Unknown) -> str:

@@ -36,6 +36,13 @@ def told_over(settings: Settings, state: Path) -> tuple[ToldPath, ...]:
     )
 
 
+def told_of(settings: Settings, number: int) -> list[str]:
+    """Over which paths people were told of an incident."""
+    told, urls = read_told(Path(settings.state.directory)).paths, settings.alerts.to
+    named = zip(urls, names_of(urls), strict=True)
+    return [name for url, name in named if (path := told.get(key_of_path(url))) and number in path.known]
+
+
 def moment_of(seconds: float | None) -> datetime | None:
     """As it is kept in files; None for what cannot be a time."""
     with suppress(ValueError, OverflowError, OSError):

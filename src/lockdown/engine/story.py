@@ -1,0 +1,95 @@
+"""The story of an incident as a timeline: what happened when, who did what, what it met, and how it ended. Pure.
+
+What it knows: the incident's own record, the restraints that answer it, the terms of the blocks that its answers made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from lockdown.engine.incidents import is_noted
+from lockdown.model.alarm import Answer, Incident
+from lockdown.model.mail import AUTOMATIC
+from lockdown.model.record import BlockRecord
+from lockdown.model.restraint import Restraint, match_in_words
+
+_UNDO_BLOCK = "lockdown block remove "
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One line of it. `undo` is only there for what still runs."""
+
+    at: datetime
+    what: str
+    says: str
+    until: datetime | None = None
+    undo: str = ""
+
+
+def timeline(
+    incident: Incident,
+    now: datetime,
+    restraints: Iterable[Restraint] = (),
+    blocks: Mapping[str, Sequence[BlockRecord]] | None = None,
+) -> tuple[Moment, ...]:
+    """All that is known, the oldest first; what still runs tells its effect as of now."""
+    moments = [
+        Moment(incident.opened_at, "opened", incident.says),
+        *_answers(incident.answers, now),
+        *_restraints((one for one in restraints if one.incident == incident.number), now),
+        *_blocks(incident, blocks or {}, now),
+        *_seen(incident),
+    ]
+    return tuple(sorted(moments, key=lambda one: one.at))
+
+
+def blocked_networks(incident: Incident) -> tuple[str, ...]:
+    """Those that its answers have blocked."""
+    undos = (answer.undo for answer in incident.answers if answer.undo.startswith(_UNDO_BLOCK))
+    names = (undo.removeprefix(_UNDO_BLOCK).split()[0] for undo in undos if undo.removeprefix(_UNDO_BLOCK).strip())
+    return tuple(dict.fromkeys(name for name in names if "/" in name))
+
+
+def _answers(answers: Iterable[Answer], now: datetime) -> Iterator[Moment]:
+    for one in answers:
+        runs = one.until is None or one.until > now
+        yield Moment(one.at, "answered" if one.done else "not done", one.says, one.until, one.undo if runs else "")
+
+
+def _restraints(restraints: Iterable[Restraint], now: datetime) -> Iterator[Moment]:
+    for one in restraints:
+        name = f"{one.id} ({one.rung.name.lower()} {match_in_words(one.match)})"
+        met = f"it {'would have met' if one.shadow else 'has met'} {one.hits:,} messages and connections"
+        if one.ended_at is not None:
+            yield Moment(one.ended_at, "ended", f"{name} by {_who(one.ended_by)}; {met}")
+        elif one.until <= now:
+            yield Moment(one.until, "ended", f"{name} at its term; {met}")
+        else:
+            yield Moment(now, "so far", f"{name}: {met}", one.until, f"lockdown block remove {one.id}")
+
+
+def _blocks(incident: Incident, blocks: Mapping[str, Sequence[BlockRecord]], now: datetime) -> Iterator[Moment]:
+    for network in blocked_networks(incident):
+        for term in blocks.get(network, ()):
+            if term.since < incident.opened_at:
+                continue
+            if term.ended_at is not None:
+                yield Moment(term.ended_at, "ended", f"the block of {network} by {_who(term.ended_by)}")
+            elif term.until is not None and term.until <= now:
+                yield Moment(term.until, "ended", f"the block of {network} at its term")
+
+
+def _seen(incident: Incident) -> Iterator[Moment]:
+    times = "once" if incident.count == 1 else f"{incident.count} times"
+    back = f"; it came back {incident.returned} times" if incident.returned else ""
+    yield Moment(incident.last_seen, "last seen", f"{times} in all{back}")
+    if incident.closed_at is not None:
+        why = "took note of it" if is_noted(incident) else "its cause was gone for ten minutes"
+        yield Moment(incident.closed_at, "closed", f"by {_who(incident.closed_by)}: {why}")
+
+
+def _who(by: str) -> str:
+    return "Lockdown itself" if by == AUTOMATIC else by
