@@ -85,7 +85,7 @@ def test_incident_show_has_it_in_words_and_in_json(
     now = datetime.now(UTC)
     with closing(open_store(Path("var"))) as store:
         answers = (replace(FLOOD.answers[0], at=now - MINUTE),)
-            one = replace(FLOOD, number=0, opened_at=now - 3 * MINUTE, last_seen=now, answers=answers)
+        one = replace(FLOOD, number=0, opened_at=now - 3 * MINUTE, last_seen=now, answers=answers)
         store.raise_incident(one.key, lambda _: one).result()
         running = replace(DEFERRED, since=now - MINUTE, until=now + 60 * MINUTE, incident=1, number=0, hits=0)
         id = store.restrain(running).result().id
