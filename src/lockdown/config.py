@@ -430,6 +430,21 @@ class Monitoring(Section, frozen=True):
     never_block: Annotated[
         tuple[str, ...], why("Networks that no automatic answer may block: admins, upstream, monitoring.")
     ] = ()
+    account_recipients_hour: Annotated[
+        int,
+        why("Recipients outside of one account; beyond, and twice its own most, its mail is held."),
+        msgspec.Meta(ge=1),
+    ] = 500
+    account_recipients_day: Annotated[int, why("The same within a day."), msgspec.Meta(ge=1)] = 2000
+    account_first_time_day: Annotated[
+        int, why("Of these, such that it never wrote to before and never heard from."), msgspec.Meta(ge=1)
+    ] = 200
+    account_bounces_hour: Annotated[
+        int, why("Recipients of one account that do not exist; beyond, its mail is held."), msgspec.Meta(ge=1)
+    ] = 25
+    account_term: Annotated[
+        timedelta, why("So long an account stays held by itself after it was last seen in foreign hands.")
+    ] = timedelta(days=3)
     canary_every: Annotated[
         timedelta, why("How often a letter goes the whole way, to be seen arriving and removed again; 0s: never.")
     ] = timedelta(minutes=5)

@@ -16,8 +16,12 @@ import msgspec
 
 from lockdown.config import Settings
 from lockdown.engine import looked
+from lockdown.engine.accounts import AccountLog
+from lockdown.engine.alert_health import told_over
 from lockdown.engine.drill_report import RESULTS
+from lockdown.engine.grips import held_users
 from lockdown.engine.recent import Recent
+from lockdown.engine.round_trip import canary_now
 from lockdown.engine.traffic import TrafficCounter
 from lockdown.model.unknown import Unknown
 from lockdown.model.window import Drilled, EngineHealth, Lessons, ListHealth, Value, Window
@@ -54,9 +58,15 @@ class Life:
     """Gathers windows for one state directory."""
 
     def __init__(
-        self, settings: Settings, directory: StateDirectory, recent: Recent, counter: TrafficCounter | None = None
+        self,
+        settings: Settings,
+        directory: StateDirectory,
+        recent: Recent,
+        counter: TrafficCounter | None = None,
+        accounts: AccountLog | None = None,
     ) -> None:
         self._settings, self._directory, self._recent, self._counter = settings, directory, recent, counter
+        self._accounts = accounts
 
     def window(self, told: Told, now: datetime) -> Window:
         """Everything as it is now."""
@@ -74,6 +84,9 @@ class Life:
             usual=self._recent.usual(),
             unseen=self._recent.unseen,
             traffic=self._counter.look() if self._counter is not None else None,
+            accounts=self._accounts.look(now, held_users()) if self._accounts is not None else None,
+            canary=canary_now(self._settings, self._directory.path),
+            told_over=told_over(self._settings, self._directory.path),
         )
 
 

@@ -19,6 +19,7 @@ from typing import TypeAlias
 from lockdown.checklist import CHECKLIST, Room
 from lockdown.config import Settings
 from lockdown.engine import life, looked
+from lockdown.engine.accounts import AccountLog
 from lockdown.engine.answer import Answerer
 from lockdown.engine.blocking import Protected, protected_networks
 from lockdown.engine.incidents import CANNOT_WATCH, KEPT, answered, is_noted, is_over, told
@@ -69,7 +70,7 @@ class Watch:
         self._counter = TrafficCounter(settings, directory.path)
         self._recent = Recent(settings, directory, own_addresses(), self._counter)
         self._traffic_log = TrafficLog(settings, directory.path, self._counter)
-        self._life = Life(settings, directory, self._recent, self._counter)
+        self._life = Life(settings, directory, self._recent, self._counter, AccountLog(settings, directory.path))
         whom_never = protected or partial(protected_networks, settings)
         self._answerer = Answerer(settings, store, whom_never, AgentMeans(directory.path))
         self._judges = judges(checklist)

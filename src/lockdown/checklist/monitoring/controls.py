@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lockdown.checklist.monitoring.account_controls import ACCOUNT_CONTROLS
+from lockdown.checklist.monitoring.canary_controls import CANARY_CONTROLS
 from lockdown.checklist.monitoring.flood_controls import FLOODS
 from lockdown.checklist.monitoring.watch_controls import WATCHED
 from lockdown.model.finding import Control, Severity
@@ -85,5 +87,7 @@ CONTROLS = (
     DIRECTORY_HARVEST,
     RESTRAINED,
     *FLOODS,
+    *ACCOUNT_CONTROLS,
+    *CANARY_CONTROLS,
     *WATCHED,
 )

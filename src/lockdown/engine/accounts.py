@@ -1,0 +1,220 @@
+"""Accounts, as the mail server's logs tell of them: follow the logs, keep the counts, say how it is at one moment.
+
+What is kept lies below the state directory and outlives a restart: the counts and the memory of who wrote to whom, both
+bounded. Files: accounts.json, written-to, heard-from, accounts-positions.json.
+
+Fails as: `Accounts.unseen` in words for a log that may not be read; Unknown(why) where there is none at all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lockdown.config import Settings
+from lockdown.engine import sending
+from lockdown.engine.log_reader import Happened, LogReader
+from lockdown.engine.sending import Sender, Sending
+from lockdown.engine.sign_ins import SignIns
+from lockdown.facts.mail_log.events import (
+    Delivered,
+    Disconnected,
+    Gone,
+    LoggedIn,
+    LoginFailed,
+    PasswordRefused,
+    Queued,
+    Received,
+)
+from lockdown.host.change.files import FileImage, put
+from lockdown.model.accounts import Account, Accounts
+from lockdown.model.errors import OperatorError
+from lockdown.model.unknown import Unknown
+
+POSITIONS = "accounts-positions.json"
+COUNTS, WRITTEN_TO, HEARD_FROM = "accounts.json", "written-to", "heard-from"
+_KEEP_EVERY = 60.0
+_MOST_BYTES = 64 << 20
+
+
+class Kept(msgspec.Struct):
+    """The counts, as they lie in the file."""
+
+    sending: sending.Kept
+    sign_ins: SignIns
+
+
+class AccountLedger:
+    """Counts events, in the order in which they are told. Reads nothing and writes nothing."""
+
+    def __init__(self, domains: Collection[str]) -> None:
+        self.sending = Sending(domains)
+        self.sign_ins = SignIns()
+
+    def take(self, happened: Happened) -> None:
+        """One event."""
+        if count := _COUNTED.get(type(happened.event)):
+            count(self, happened, happened.event)
+
+    def facts(self, now: datetime, held: Collection[str] = (), unseen: str = "") -> Accounts:
+        """How it is now."""
+        moment = now.timestamp()
+        self.sending.settle(moment, held)
+        return Accounts(
+            tuple(self._account(user, one, moment) for user, one in self.sending.recent(moment)),
+            self.sign_ins.guessers(moment),
+            self.sign_ins.targets(moment),
+            self.sign_ins.stale(moment),
+            frozenset(held),
+            unseen,
+        )
+
+    def _account(self, user: str, sender: Sender, now: float) -> Account:
+        since = min(sender.since, self.sign_ins.known_since(user) or sender.since)
+        return Account(
+            user,
+            max(0, int((now - since) // 86400)),
+            sending.hour(sender, now),
+            sending.day(sender, now),
+            sending.fastest(sender, now),
+            sending.usual(sender),
+            self.sign_ins.sign_ins(user, now),
+            sending.unusual_hour(sender, now),
+            sending.left(sender, now),
+        )
+
+    # ── events ──
+
+    def _received(self, happened: Happened, event: Received) -> None:
+        self.sending.received(event)
+        if event.user and event.address and not event.local:
+            self.sign_ins.opened(happened.at.timestamp(), event.user, event.address)
+
+    def _logged_in(self, happened: Happened, event: LoggedIn) -> None:
+        self.sign_ins.opened(happened.at.timestamp(), event.user, event.address)
+
+    def _failed(self, happened: Happened, event: LoginFailed) -> None:
+        self.sign_ins.failed(happened.at.timestamp(), event.user, event.address, event.attempts)
+
+    def _refused(self, happened: Happened, event: PasswordRefused) -> None:
+        self.sign_ins.failed(happened.at.timestamp(), event.user, event.address, source="refused")
+
+    def _disconnected(self, happened: Happened, event: Disconnected) -> None:
+        if event.failed_logins:
+            self.sign_ins.failed(happened.at.timestamp(), None, event.address, event.failed_logins, "summed")
+
+    def _queued(self, happened: Happened, event: Queued) -> None:
+        self.sending.queued(happened.at.timestamp(), event)
+
+    def _delivered(self, happened: Happened, event: Delivered) -> None:
+        self.sending.delivered(happened.at.timestamp(), happened.daemon, event)
+
+    def _gone(self, happened: Happened, event: Gone) -> None:
+        self.sending.gone(event.queue_id)
+
+
+_COUNTED: dict[type[Any], Callable[[AccountLedger, Happened, Any], None]] = {
+    Received: AccountLedger._received,
+    Queued: AccountLedger._queued,
+    Delivered: AccountLedger._delivered,
+    Gone: AccountLedger._gone,
+    LoggedIn: AccountLedger._logged_in,
+    LoginFailed: AccountLedger._failed,
+    PasswordRefused: AccountLedger._refused,
+    Disconnected: AccountLedger._disconnected,
+}
+
+
+class AccountLog:
+    """The ledger of one state directory, fed by the logs of the settings. Not for two threads at once."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self._folder = folder
+        # Before a server elsewhere nobody signs in here.
+        self._is_gateway = settings.site.role == "gateway"
+        self._paths = [Path(path) for path in settings.monitoring.mail_logs]
+        self.ledger = AccountLedger(settings.site.domains)
+        self._damaged = self._restore()
+        self._reader = LogReader(self._paths, folder / POSITIONS)
+        self._kept_at = 0.0
+
+    def look(self, now: datetime, held: Collection[str] = ()) -> Accounts | Unknown | None:
+        """Count what has been written since the last look; how it is now. None: there is nothing to count here."""
+        if self._is_gateway and not any(path.exists() for path in self._paths):
+            return None
+        if not self._readable():
+            return Unknown(
+                f"no log of a mail server can be read: {', '.join(map(str, self._paths)) or 'none is named'}"
+            )
+        try:
+            told = self._reader.look(now)
+        except OperatorError as error:
+            return Unknown(f"{error.what}: {error.why}")
+        for happened in told.events:
+            self.ledger.take(happened)
+        missed = (*told.missed, *([self._damaged] if self._damaged else []))
+        self._keep_sometimes(now)
+        return self.ledger.facts(now, held, "; ".join(missed))
+
+    def keep(self) -> None:
+        """Everything as it was counted, and then where we are in the logs; OperatorError for a full disk."""
+        kept = Kept(self.ledger.sending.kept, self.ledger.sign_ins)
+        for name, octets in (
+            (WRITTEN_TO, self.ledger.sending.written_to.octets()),
+            (HEARD_FROM, self.ledger.sending.heard_from.octets()),
+            (COUNTS, msgspec.json.encode(kept)),
+        ):
+            put(FileImage(str(self._folder / name), octets, 0o600, os.geteuid(), os.getegid()))
+        self._reader.keep()
+
+    def close(self) -> None:
+        """Let go of the logs."""
+        self._reader.close()
+
+    def _keep_sometimes(self, now: datetime) -> None:
+        if abs(now.timestamp() - self._kept_at) >= _KEEP_EVERY:
+            self._kept_at = now.timestamp()
+            with suppress(OperatorError):  # the next minute tries again; a full disk has an alarm of its own
+                self.keep()
+
+    def _restore(self) -> str:
+        sends = self.ledger.sending
+        for name, memory in ((WRITTEN_TO, sends.written_to), (HEARD_FROM, sends.heard_from)):
+            with suppress(OSError):
+                memory.restore((self._folder / name).read_bytes())
+        try:
+            kept = kept_in(self._folder / COUNTS)
+        except FileNotFoundError:
+            return ""
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            return f"{COUNTS} was damaged, and is begun anew: {type(error).__name__}"
+        sends.kept, self.ledger.sign_ins = kept.sending, kept.sign_ins
+        return ""
+
+    def _readable(self) -> list[Path]:
+        return [path for path in self._paths if os.access(path, os.R_OK)]
+
+
+def kept_in(path: Path) -> Kept:
+    """The counts of a file; what msgspec and the system say of one that cannot be read."""
+    with path.open("rb") as file:
+        return msgspec.json.decode(file.read(_MOST_BYTES), type=Kept)
+
+
+def kept_facts(settings: Settings, folder: Path, now: datetime, held: Collection[str] = ()) -> Accounts | Unknown:
+    """As it was counted last, for who only looks: at most a minute old while the watch runs."""
+    ledger = AccountLedger(settings.site.domains)
+    try:
+        kept = kept_in(folder / COUNTS)
+    except FileNotFoundError:
+        return Unknown("nobody has counted yet: the gateway counts, from the logs in monitoring.mail_logs")
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return Unknown(f"{folder / COUNTS} cannot be read: {error}")
+    ledger.sending.kept, ledger.sign_ins = kept.sending, kept.sign_ins
+    return ledger.facts(now, held)

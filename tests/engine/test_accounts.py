@@ -1,0 +1,111 @@
+"""The account log follows a file, keeps its counts over a restart, and says what it cannot see."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lockdown.config import Settings, read_settings
+from lockdown.engine.accounts import COUNTS, AccountLog, kept_facts
+from lockdown.engine.grips import held
+from lockdown.model.accounts import Accounts
+from lockdown.model.unknown import Unknown
+from lockdown.state.remembered import Remembered
+
+NOW = datetime(2026, 3, 2, 12, 30, tzinfo=UTC)
+LINES = """\
+2026-03-02T12:00:01.0+00:00 mx dovecot: imap-login: Login: user=<anna@example.org>, method=PLAIN, rip=192.0.2.10, \
+lip=192.0.2.1, mpid=1, TLS, session=<a>
+2026-03-02T12:00:02.0+00:00 mx postfix/submission/smtpd[7]: 4A0001: client=pc[192.0.2.10], sasl_method=PLAIN, \
+sasl_username=anna@example.org
+2026-03-02T12:00:03.0+00:00 mx postfix/qmgr[8]: 4A0001: from=<anna@example.org>, size=900, nrcpt=2 (queue active)
+2026-03-02T12:00:04.0+00:00 mx postfix/smtp[9]: 4A0001: to=<x@example.net>, relay=mx[198.51.100.1]:25, delay=1, \
+delays=0/0/1/0, dsn=2.0.0, status=sent (250 ok)
+2026-03-02T12:00:04.0+00:00 mx postfix/smtp[9]: 4A0001: to=<y@example.net>, relay=mx[198.51.100.1]:25, delay=1, \
+delays=0/0/1/0, dsn=5.1.1, status=bounced (550 no such user)
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    log = tmp_path / "mail.log"
+    log.write_text(LINES)
+    text = f'[site]\nrole = "all-in-one"\n[monitoring]\nmail_logs = ["{log}"]\n'
+    return read_settings([("lockdown.toml", text)]).settings
+
+
+def looked(log: AccountLog) -> Accounts:
+    found = log.look(NOW)
+    assert isinstance(found, Accounts)
+    return found
+
+
+def test_lines_of_a_log_become_what_an_account_has_sent(settings: Settings, tmp_path: Path) -> None:
+    account = looked(AccountLog(settings, tmp_path)).accounts[0]
+    assert (account.user, account.day.external, account.day.unknown) == ("anna@example.org", 2, 1)
+    assert [one.recipient for one in account.left] == ["x@example.net", "y@example.net"]
+    assert [one.network for one in account.sign_ins] == ["192.0.2.0/24"]
+
+
+def test_a_restart_neither_forgets_nor_counts_twice(settings: Settings, tmp_path: Path) -> None:
+    first = AccountLog(settings, tmp_path)
+    before = looked(first)
+    first.keep()
+    again = AccountLog(settings, tmp_path)
+    assert looked(again) == before
+    with (tmp_path / "mail.log").open("a") as log:
+        log.write(LINES.replace("4A0001", "4A0002"))
+    account = looked(again).accounts[0]
+    assert (account.day.external, account.day.first_time) == (4, 2)
+    assert kept_facts(settings, tmp_path, NOW) == before
+
+
+def test_what_was_kept_and_is_damaged_is_said_and_begun_anew(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / COUNTS).write_text('{"sending": 7}')
+    found = looked(AccountLog(settings, tmp_path))
+    assert "was damaged" in found.unseen
+    assert found.accounts
+
+
+def test_a_log_that_is_not_there_is_unknown_but_before_another_server(tmp_path: Path) -> None:
+    absent = f'[monitoring]\nmail_logs = ["{tmp_path}/none"]\n'
+    server = read_settings([("lockdown.toml", f'[site]\nrole = "all-in-one"\n{absent}')]).settings
+    assert isinstance(AccountLog(server, tmp_path).look(NOW), Unknown)
+    gateway = read_settings([("lockdown.toml", f'[site]\nrole = "gateway"\n{absent}')]).settings
+    assert AccountLog(gateway, tmp_path).look(NOW) is None
+
+
+@given(st.lists(st.text(max_size=60) | st.sampled_from(LINES.splitlines()), max_size=20))
+def test_no_line_makes_it_raise(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:
+    folder = tmp_path_factory.mktemp("log")
+    (folder / "mail.log").write_text("\n".join(lines) + "\n", encoding="utf-8", errors="replace")
+    text = f'[site]\nrole = "all-in-one"\n[monitoring]\nmail_logs = ["{folder}/mail.log"]\n'
+    log = AccountLog(read_settings([("lockdown.toml", text)]).settings, folder)
+    for moment in (NOW, NOW - timedelta(days=400), NOW + timedelta(days=400)):
+        assert isinstance(log.look(moment), Accounts)
+
+
+@given(st.binary(max_size=400))
+def test_a_record_of_grips_that_cannot_be_read_is_none(octets: bytes) -> None:
+    import tempfile
+
+    with tempfile.NamedTemporaryFile() as file:
+        Path(file.name).write_bytes(octets)
+        assert isinstance(held(Path(file.name)), dict)
+
+
+def test_what_was_seen_lately_is_never_forgotten_and_strangers_are_rarely_known() -> None:
+    memory = Remembered(1000)
+    for number in range(2500):
+        memory.add(f"a{number}")
+    assert all(f"a{number}" in memory for number in range(1500, 2500))
+    assert sum(f"b{number}" in memory for number in range(10_000)) < 200
+    copy = Remembered(1000)
+    copy.restore(memory.octets())
+    assert "a2499" in copy
+    copy.restore(b"damaged")
+    assert "a2499" in copy
