@@ -88,6 +88,14 @@ def test_hits_of_all_workers_add_up(store: Store) -> None:
     assert store.active_restraints(NOW)[0].hits == 12
 
 
+def test_what_is_long_over_is_forgotten_and_what_runs_is_not(store: Store) -> None:
+    store.restrain(replace(RESTRAINT, match=MATCH[:1], until=NOW + HOUR / 2)).result()
+    kept = store.restrain(RESTRAINT).result()
+
+    assert store.forget_restraints(NOW + HOUR).result() == 1
+    assert store.restraint_history(NOW - HOUR) == [kept]
+
+
 @pytest.mark.parametrize(
     ("dimension", "typed", "plain"),
     [

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from lockdown.mime.subject import subject_of
@@ -30,6 +30,7 @@ FULL = Reply(452, "3.1", "Cannot be taken right now; try again later")
 
 _LOOK_SECONDS = 0.5
 _HOUSEKEEPING_SECONDS = 3600.0
+_RESTRAINTS_KEPT = timedelta(days=90)
 
 
 class Quarantine:
@@ -120,10 +121,11 @@ class Quarantine:
         self._version = version
 
     def _let_go(self) -> None:
-        """Held messages past `quarantine.keep`, log files past `log.keep`."""
+        """Held messages past `quarantine.keep`, log files past `log.keep`, restraints that are long over."""
         store, now = self._store, datetime.now(UTC)
         assert store is not None
         for message in store.expired_holds(now - self._worker.settings.quarantine.keep):
             store.deleted(message.id, "retention", now).result()
             self._spool.remove(message.id)
+        store.forget_restraints(now - _RESTRAINTS_KEPT).result()
         self._worker.recorder.remove_old()

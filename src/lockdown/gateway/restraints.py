@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from enum import IntEnum
+from functools import lru_cache
 from ipaddress import ip_network
 from itertools import product
 from typing import TYPE_CHECKING
@@ -150,9 +151,8 @@ class Restraints:
 
     def _found(self, moment: Moment, client: Client, values: Values) -> tuple[Restraint, ...]:
         book = self._at[moment]
-        if not book.shapes or not gate.in_reach(client, self._settings):
-            return ()
-        return book.of(values, datetime.now(UTC))
+        found = book.of(values, datetime.now(UTC)) if book.shapes else ()
+        return found if found and gate.in_reach(client, self._settings) else ()
 
     def _judged(self, facts: Restrained, before: Verdict) -> Verdict:
         verdict = pipeline.judge(pipeline.RESTRAINED, facts, self._settings)
@@ -225,6 +225,7 @@ def _column(dimension: Dimension, length: int, values: Values) -> tuple[str, ...
     return (_prefix(found[0], length),)
 
 
+@lru_cache(maxsize=8192)
 def _prefix(address: str, length: int) -> str:
     # A prefix that is longer than an address is none: such a restraint meets nobody of this family.
     bits = 128 if ":" in address else 32

@@ -151,6 +151,10 @@ class Store:
         """Those that began since then, the newest first, a thousand at most."""
         return self._database.ask(lambda link: restraints.history(link, self._host, since))
 
+    def forget_restraints(self, before: datetime) -> Future[int]:
+        """Remove those whose term ended before then; how many there were."""
+        return self._database.write(lambda link: restraints.forget(link, self._host, before))
+
     def count_hits(self, hits: Mapping[int, int]) -> Future[None]:
         """What restraints have met meanwhile, by number."""
         return self._database.write(lambda link: restraints.count(link, self._host, dict(hits)))

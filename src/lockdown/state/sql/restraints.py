@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, select, update
+from sqlalchemy import Connection, Row, and_, delete, insert, select, update
 
 from lockdown.model.restraint import Restraint, read_match
 from lockdown.model.traffic import Doors, Rung
@@ -52,6 +52,11 @@ def count(link: Connection, host: str, hits: Mapping[int, int]) -> None:
     for number, more in hits.items():
         at = (restraints.c.host_id == host, restraints.c.number == number)
         link.execute(update(restraints).where(*at).values(hits=restraints.c.hits + more))
+
+
+def forget(link: Connection, host: str, before: datetime) -> int:
+    """Remove those whose term ended before then; how many."""
+    return link.execute(delete(restraints).where(restraints.c.host_id == host, restraints.c.until < before)).rowcount
 
 
 def _key(wanted: Restraint) -> str:
