@@ -9,8 +9,8 @@ import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from lockdown.cli.audit_text import printable, printable_command
 from lockdown.cli.options import paint
@@ -77,6 +77,7 @@ def _head(plan: Plan, settings: Settings) -> Iterator[str]:
 
 def _items(plan: Plan) -> Iterator[str]:
     titles = {item.card.id: (item.card.number, item.card.title) for item in plan.before.items}
+    shown: Shown = {}
     for item in dict.fromkeys(group.item for group in plan.groups):
         number, title = titles.get(item, (0, item))
         yield ""
@@ -84,10 +85,14 @@ def _items(plan: Plan) -> Iterator[str]:
         for group in plan.groups:
             if group.item == item:
                 yield ""
-                yield from _group(group, plan)
+                yield from _group(group, plan, shown)
 
 
-def _group(group: Group, plan: Plan) -> Iterator[str]:
+Shown: TypeAlias = dict[tuple[str, ...], str]
+"""What was printed of a file already, a file and the lines of a hunk, or a deed: under which control."""
+
+
+def _group(group: Group, plan: Plan, shown: Shown) -> Iterator[str]:
     from lockdown.engine.plan_diff import deeds_of, diffs_of
 
     target = "" if group.target == "this host" else f"  ({printable(group.target)})"
@@ -95,9 +100,11 @@ def _group(group: Group, plan: Plan) -> Iterator[str]:
     for why in dict.fromkeys(one.why for one in group.proposals):
         yield from wrapped(why, "    ", 4)
     for diff in diffs_of(group.changes, plan.changes, plan.staged.edits):
-        yield from _file(diff)
+        yield from _file(diff, group.control, shown)
     for deed in deeds_of(group.changes, plan.changes, plan.staged.edits):
-        yield from wrapped(deed, f"      {paint('*', fg='cyan')} ", 8)
+        above = shown.setdefault((deed,), group.control)
+        again = "" if above == group.control else f"  (as above under {above})"
+        yield from wrapped(f"{deed}{again}", f"      {paint('*', fg='cyan')} ", 8)
     yield from _about(group)
 
 
@@ -114,15 +121,40 @@ def _about(group: Group) -> Iterator[str]:
         yield from wrapped(", ".join(also), "      and:   ", 8)
 
 
-def _file(diff: FileDiff) -> Iterator[str]:
+def _file(diff: FileDiff, control: str, shown: Shown) -> Iterator[str]:
+    lines, above = _not_yet(diff, control, shown)
     about = f"  ({diff.about})" if diff.about else ""
     yield f"      {paint(printable(diff.path) + about, fg='cyan')}"
     colour = {"-": "red", "+": "green", "@": "cyan"}
-    for line in diff.lines[:_MOST_LINES]:
+    for line in lines[:_MOST_LINES]:
         # Indents of a file mean something: they stay.
         yield f"      {paint(_one_line(line), fg=colour.get(line[:1]))}"
-    if len(diff.lines) > _MOST_LINES:
-        yield f"      … {len(diff.lines) - _MOST_LINES} more lines; --json has them all"
+    if len(lines) > _MOST_LINES:
+        yield f"      … {len(lines) - _MOST_LINES} more lines; --json has them all"
+    if above:
+        yield f"      (as above under {', '.join(above)})"
+
+
+def _not_yet(diff: FileDiff, control: str, shown: Shown) -> tuple[list[str], list[str]]:
+    """The hunks that were not printed yet, and the controls that the others stand under."""
+    lines: list[str] = []
+    above: dict[str, None] = {}
+    for hunk in _hunks(diff.lines):
+        first = shown.setdefault((diff.path, *hunk), control)
+        if first == control:
+            lines += hunk
+        else:
+            above[first] = None
+    return lines, list(above)
+
+
+def _hunks(lines: Sequence[str]) -> list[list[str]]:
+    found: list[list[str]] = []
+    for line in lines:
+        if line.startswith("@@") or not found:
+            found.append([])
+        found[-1].append(line)
+    return found
 
 
 def _one_line(text: str) -> str:

@@ -180,6 +180,7 @@ class _Apply:
             raise OperatorError(
                 "nothing-to-do", what="nothing is changed", why="there is nothing to change", try_this="lockdown audit"
             )
+        self._fetch()
         self._at("letter before")
         before = self._means.flows()
         self._begin(before)
@@ -192,6 +193,21 @@ class _Apply:
             return self._commit(flow, until, on_probation)
         except (Exception, KeyboardInterrupt) as error:  # the one place: whatever it was, the machine is put back
             return self._undo(error)
+
+    def _fetch(self) -> None:
+        """What is not to be had is found out before the first deed, not half-way."""
+        for number, deed in enumerate(self._plan.staged.deeds):
+            self._at(f"fetch {number}")
+            try:
+                deeds.fetch(deed.change)
+            except OperatorError as problem:
+                rest = "".join(f" --without {control}" for control in self._controls_of(deed))
+                raise OperatorError(
+                    "not-to-be-had",
+                    what="nothing is changed",
+                    why=f"{problem.what}: {problem.why}",
+                    try_this=f"{problem.try_this}; or the rest without it: lockdown plan{rest}",
+                ) from None
 
     def _begin(self, before: Flow) -> None:
         self._at("journal")
@@ -254,7 +270,7 @@ class _Apply:
         """A running service is told to read its files again, once its own checker has heard them (`reload` asks it)."""
         for service in self._plan.staged.services:
             self._at(f"reload {service}")
-            if services.is_running(service):
+            if services.takes_a_reload(service):
                 services.reload(service, service in self._plan.staged.restarts)
             elif said := services.check(service):
                 raise _NotVerified(f"{service} itself refuses what is configured now: {said}")

@@ -23,7 +23,7 @@ from typing import Any
 from lockdown.engine.apply_record import End, Record, described, record_of, records
 from lockdown.engine.mailflow import Flow, Flows, Stopped
 from lockdown.engine.probation import disarm, is_armed, timer_of
-from lockdown.host.change import deeds, files, services, undoing
+from lockdown.host.change import deeds, files, hollow, services, undoing
 from lockdown.host.change.staging import Deed, FileEdit
 from lockdown.host.journal import opened_folder
 from lockdown.model.change import Run
@@ -136,15 +136,16 @@ def _undo_files(record: Record, at: At) -> Iterator[str]:
 
 
 def _undo_file(edit: FileEdit, record: Record) -> Iterator[str]:
+    kept = ""
     try:
         now = files.image_of(edit.after.path)
         found = undoing.undone_in_part(edit, record.changes, now)
         if found.image != now:
-            files.put(found.image)
+            kept = hollow.put_back(found.image, now)
     except (OSError, OperatorError) as error:
         yield f"{edit.after.path}: {_in_short(error)}"
     else:
-        yield from found.left
+        yield from (*found.left, *([kept] if kept else []))
 
 
 def _repeat(record: Record, at: At) -> Iterator[str]:
@@ -179,7 +180,7 @@ def _settle(record: Record, at: At) -> Iterator[str]:
     for service in record.services:
         at(f"undo reload {service}")
         try:
-            if services.is_running(service):
+            if services.takes_a_reload(service):
                 services.reload(service, service in record.restarts)
             elif said := services.check(service):
                 yield f"{service} does not run, and says of its files: {said}"

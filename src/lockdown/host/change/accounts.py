@@ -3,7 +3,8 @@
 What is kept for the undo are the words of its entries and its dates, never a hash: the tools keep that behind the mark
 of a lock themselves.
 
-Fails as: `OperatorError` for an account that is not there, for root, and for the last that can become root.
+Fails as: `OperatorError` for an account that is not there, for root, and for the last that can become root; and where
+one of the files that tell who can cannot be read: nobody is shut out on a guess.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from lockdown.model.change import SetAccount
 from lockdown.model.errors import OperatorError
 
 PASSWD, SHADOW, GROUP = Path("/etc/passwd"), Path("/etc/shadow"), Path("/etc/group")
+SUDOERS, SUDOERS_D = Path("/etc/sudoers"), Path("/etc/sudoers.d")
+_RULE = re.compile(r"^[ \t]*(%?[a-z_][\w.-]*)[ \t]+\S+[ \t]*=.*\bALL[ \t]*$", re.MULTILINE)
 _ADMIN_GROUPS = ("sudo", "admin", "wheel")
 _NO_SHELLS = ("nologin", "false", "sync", "halt", "shutdown")
 _CLOSED_ON, _CLOSED_DATE = "1", "1970-01-02"
@@ -66,10 +69,18 @@ def _lines(text: str) -> Iterator[list[str]]:
 
 
 def _text(file: Path) -> str:
+    """Empty where there is none; a file that is there and cannot be read says nothing, which is not the same."""
     try:
         return file.read_text(errors="surrogateescape")
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return ""
+    except OSError as error:
+        raise OperatorError(
+            "accounts-unread",
+            what="no account is changed",
+            why=f"{file} cannot be read: {error.strerror or error}",
+            try_this=f"ls -l {file}",
+        ) from error
 
 
 def _word(secret: str) -> str:
@@ -91,7 +102,7 @@ def refuse(change: SetAccount) -> None:
     closes = change.locked or change.expired or change.leaves or _is_no_shell(change.shell or "")
     if change.user == "root" and closes:
         raise _refused(change, "root is never shut out by a program", "decide by hand: passwd -S root")
-    able = set(who_can_become_root())
+    able = set(who_can_become_root()) if closes else set()
     if able and able <= {change.user} and not _still_able(known, change):
         raise _refused(
             change, "it is the last account that can sign in and become root",
@@ -101,10 +112,10 @@ def refuse(change: SetAccount) -> None:
 
 def who_can_become_root() -> Iterator[str]:
     """Accounts with uid 0 or in sudo's groups and rules, that have a way in."""
-    named = _named_in_sudoers()
+    names, groups = _named_in_sudoers()
     for fields in _lines(_text(PASSWD)):
         known = account(fields[0])
-        if known and _has_a_way_in(known) and (known.uid == 0 or known.name in named or _in_admin_group(known)):
+        if known and _has_a_way_in(known) and (known.uid == 0 or known.name in names or _is_in(known, groups)):
             yield known.name
 
 
@@ -122,7 +133,7 @@ def _has_keys(known: Account) -> bool:
 
 
 def _still_able(known: Account, change: SetAccount) -> bool:
-    if change.expired or _is_no_shell(change.shell or "") or set(change.leaves) & set(_ADMIN_GROUPS):
+    if change.expired or _is_no_shell(change.shell or "") or set(change.leaves) & _named_in_sudoers()[1]:
         return False
     return not change.locked or _has_keys(known)
 
@@ -131,16 +142,17 @@ def _is_no_shell(shell: str) -> bool:
     return Path(shell).name in _NO_SHELLS
 
 
-def _in_admin_group(known: Account) -> bool:
-    groups = [fields for fields in _lines(_text(GROUP)) if len(fields) >= 4 and fields[0] in _ADMIN_GROUPS]
+def _is_in(known: Account, names: set[str]) -> bool:
+    groups = [fields for fields in _lines(_text(GROUP)) if len(fields) >= 4 and fields[0] in names]
     return any(known.name in fields[3].split(",") or fields[2] == str(known.gid) for fields in groups)
 
 
-def _named_in_sudoers() -> set[str]:
-    names: set[str] = set()
-    for file in [Path("/etc/sudoers"), *sorted(Path("/etc/sudoers.d").glob("*"))]:
-        names |= set(re.findall(r"^[ \t]*([a-z_][\w.-]*)[ \t]+\S+[ \t]*=.*\bALL[ \t]*$", _text(file), re.MULTILINE))
-    return names
+def _named_in_sudoers() -> tuple[set[str], set[str]]:
+    """Accounts, and groups, that may do all: those that sudo comes with, and those that a rule names."""
+    rules = [_text(file) for file in (SUDOERS, *(one for one in sorted(SUDOERS_D.glob("*")) if not one.is_dir()))]
+    named = {name for text in rules for name in _RULE.findall(text)}
+    groups = {name.removeprefix("%") for name in named if name.startswith("%")}
+    return {name for name in named if not name.startswith("%")}, groups | set(_ADMIN_GROUPS)
 
 
 def state(change: SetAccount) -> dict[str, Any]:

@@ -5,7 +5,8 @@ secret is copied, and what the service would read is what is judged.
 
 - Postfix: `postconf -n`, `-M`, `-P` on the mirror. `postfix -c` checks owners and makes folders, which says nothing of
   the text; it is asked of the live files afterwards (`services.check`). A remark counts only where it is new.
-- Dovecot: `doveconf -n`; sshd: `sshd -t`; Exim: its file as `update-exim4.conf` would make it, then `exim4 -bV`.
+- Dovecot: `doveconf -n`; sshd: `sshd -t`; nginx: `nginx -t`, where it is installed; Exim: its file as
+  `update-exim4.conf` would make it, then `exim4 -bV`.
 - A drop-in that the service would not read at all is a problem too: it is asked with nonsense in its place.
 
 Fails as: sentences. `OperatorError` only when the checker itself cannot be run.
@@ -19,10 +20,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from lockdown.host.change.files import FileImage
-from lockdown.host.change.programs import Said, ask
+from lockdown.host.change.programs import Said, ask, is_installed
 from lockdown.host.change.services import EXIM, exim_says, exim_says_of, privilege_folder
 
-DOVECOT, SSH = "/etc/dovecot", "/etc/ssh"
+DOVECOT, SSH, NGINX = "/etc/dovecot", "/etc/ssh", "/etc/nginx"
 _NONSENSE = b"lockdown asks whether this is read\n"
 _INCLUDES = re.compile(rb"^([ \t]*!?include(?:_try)?[ \t]+.*)$", re.MULTILINE | re.IGNORECASE)
 
@@ -168,6 +169,18 @@ def _not_read(
         if not checker(copy).code:
             yield path
         place.write_bytes(as_it_is)
+
+
+def nginx_problems(images: Mapping[str, FileImage], into: Path) -> list[str]:
+    """What nginx says against /etc/nginx with these files; what it said before already is no problem of theirs."""
+    if not is_installed("nginx"):
+        return []
+    copy = mirror(NGINX, images, into)
+    _pointed_here(copy, NGINX)
+    said = ask("nginx", "-t", "-q", "-c", str(copy / "nginx.conf"))
+    if not said.code or ask("nginx", "-t", "-q").code:
+        return []
+    return [_in_place(said.words, copy, NGINX)]
 
 
 def exim_problems(images: Mapping[str, FileImage], into: Path) -> list[str]:

@@ -35,6 +35,12 @@ def refuse_the_impossible(change: DeedChange) -> None:
             assert_never(change)
 
 
+def fetch(change: DeedChange) -> None:
+    """What has to come from elsewhere, fetched beforehand; of the rest, nothing."""
+    if isinstance(change, SetPackage):
+        packages.fetch(change)
+
+
 def state_of(change: DeedChange) -> str:
     """What the host holds of it now, as JSON text; the same host gives the same text."""
     return json.dumps(_state(change), sort_keys=True)

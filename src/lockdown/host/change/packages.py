@@ -57,6 +57,15 @@ def do(change: SetPackage) -> None:
         raise _refused(change, said.words, f"apt-get {verb} {change.name}     (by hand, then plan again)")
 
 
+def fetch(change: SetPackage) -> None:
+    """The files of a package that is to come, and of all that comes with it, are on this host when this returns."""
+    if not change.present or is_present(change.name):
+        return
+    said = ask(*_APT, "--download-only", "install", change.name, seconds=_SECONDS)
+    if said.code:
+        raise _refused(change, f"it cannot be fetched: {said.words}", f"apt-get update; apt-get install {change.name}")
+
+
 def undo(change: SetPackage, held: dict[str, Any]) -> str:
     """Remove what was not there; install the same version of what was."""
     was_there = held["status"] == "installed"

@@ -1,6 +1,7 @@
 """The mail and log-in services of a host: is one running, does it accept its files, let it read them again.
 
-With systemd or without: each is told by its own command or by SIGHUP, never started where it does not run.
+With systemd or without: each is told by its own command or by a signal, never started where it does not run. The
+program that a process id names has to be the service's own, and root's where the service is: anyone can call his so.
 
 Fails as: `OperatorError` with the service's own words.
 """
@@ -8,12 +9,14 @@ Fails as: `OperatorError` with the service's own words.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from lockdown.host.change.programs import ask, is_installed, must
@@ -33,9 +36,13 @@ class Service:
     pid_files: tuple[str, ...]
     check: tuple[str, ...]
     reload: tuple[str, ...] = ()
-    """Empty: SIGHUP to its main process."""
+    """Empty: a signal to its main process."""
     restart: tuple[tuple[str, ...], ...] = ()
+    """Empty: only systemd can."""
     unit: str = ""
+    signal: signal.Signals = signal.SIGHUP
+    is_roots: bool = True
+    """Its main process stays root's."""
 
 
 SERVICES = {
@@ -48,8 +55,31 @@ SERVICES = {
         (("doveadm", "stop"), ("dovecot",)), "dovecot.service",
     ),
     "ssh": Service("sshd", ("/run/sshd.pid",), ("sshd", "-t")),
-    "exim": Service("exim4", ("/run/exim4/exim.pid", "/run/exim.pid"), ("exim4", "-bV")),
+    "exim": Service(
+        "exim4", ("/run/exim4/exim.pid", "/run/exim.pid"), ("exim4", "-bV"), is_roots=False,
+    ),
+    "nginx": Service("nginx", ("/run/nginx.pid", "/var/run/nginx.pid"), ("nginx", "-t", "-q"), unit="nginx.service"),
+    "apache2": Service(
+        "apache2", ("/run/apache2/apache2.pid",), ("apache2ctl", "-t"), unit="apache2.service", signal=signal.SIGUSR1,
+    ),
+    # It has no checker that only looks; what it is told by is its signatures, and its settings at a start alone.
+    "clamd": Service(
+        "clamd", ("/run/clamav/clamd.pid",), (), unit="clamav-daemon.service", signal=signal.SIGUSR2, is_roots=False,
+    ),
 }  # fmt: skip
+_PHP = re.compile(r"php(\d+\.\d+)-fpm")
+
+
+@cache
+def service_named(name: str) -> Service:
+    """One of the above, or the PHP of a version: `php8.2-fpm`."""
+    if not (found := _PHP.fullmatch(name)):
+        return SERVICES[name]
+    program = f"php-fpm{found[1]}"
+    return Service(program, (f"/run/php/{name}.pid",), (program, "-t"), unit=f"{name}.service", signal=signal.SIGUSR2)
+
+
+_MAIL = frozenset({"postfix", "dovecot", "ssh", "exim"})
 EXIM, EXIM_GENERATOR = "/etc/exim4", "update-exim4.conf"
 """Debian makes the file that Exim reads out of this folder."""
 RESTARTED_FOR = frozenset({"inet_interfaces", "inet_protocols", "queue_directory"})
@@ -58,7 +88,9 @@ RESTARTED_FOR = frozenset({"inet_interfaces", "inet_protocols", "queue_directory
 
 def check(service: str) -> str:
     """What the service's own checker says against its live files; empty: nothing."""
-    known = SERVICES[service]
+    known = service_named(service)
+    if not known.check:
+        return ""
     if not is_installed(known.check[0]):
         return f"{known.check[0]} is not installed"
     if service == "exim":
@@ -93,15 +125,29 @@ def is_running(service: str) -> bool:
     return _main_process(service) > 0
 
 
+def is_there(service: str) -> bool:
+    """Is there one whom its files could concern? Of those that only serve the web or the scanner, where installed."""
+    return service in _MAIL or is_installed(service_named(service).program)
+
+
+def takes_a_reload(service: str) -> bool:
+    """Does it run? Or is there a file to be made of the others, which is read by whatever starts next?"""
+    return is_running(service) or _generates(service)
+
+
+def _generates(service: str) -> bool:
+    return service == "exim" and is_installed(EXIM_GENERATOR)
+
+
 def reload(service: str, restart: bool = False) -> None:
     """Let a running service read its files again; one that does not run is left so (`is_running` tells).
 
     Its checker is heard first: sshd ends on SIGHUP when it cannot read its file. `restart` for what a reload does not
     take in (`Staged.restarts`).
     """
-    known = SERVICES[service]
+    known = service_named(service)
     process = _main_process(service)
-    generates = service == "exim" and is_installed(EXIM_GENERATOR)
+    generates = _generates(service)
     if not process and not generates:
         return
     if words := check(service):
@@ -125,22 +171,29 @@ def reload(service: str, restart: bool = False) -> None:
 
 
 def _tell(known: Service, process: int, restart: bool) -> None:
-    if restart and known.restart:
+    if restart and not known.restart and not (known.unit and SYSTEMD.is_dir()):
+        raise OperatorError(
+            "restart-by-hand", what=f"{known.program} goes on with its old settings",
+            why="it reads them only when it starts, and how it is started here is not known",
+            try_this=f"restart {known.program} by hand",
+        )  # fmt: skip
+    if restart:
         for argv in (("systemctl", "restart", "--", known.unit),) if SYSTEMD.is_dir() else known.restart:
             must(*argv)
     elif known.reload:
         must(*known.reload)
     else:
-        os.kill(process, signal.SIGHUP)
+        os.kill(process, known.signal)
 
 
 def _main_process(service: str) -> int:
     """Its process id; 0 where none lives under the id that is written down."""
-    known = SERVICES[service]
+    known = service_named(service)
     for pattern in known.pid_files:
         path = Path(pattern.replace("{queue_directory}", _queue_directory() if "{" in pattern else ""))
         number = _number(path)
-        if number and _program_of(number) in {known.program, known.program.rstrip("4")}:
+        is_its_own = _program_of(number) in {known.program, known.program.removesuffix("4")} if number else False
+        if is_its_own and (not known.is_roots or _is_roots(number)):
             return number
     return _listener() if service == "ssh" else 0
 
@@ -149,12 +202,21 @@ def _listener() -> int:
     """The sshd that waits for connections, where no file says which it is: by its title, and no other container's."""
     own = _link("/proc/self/ns/pid")
     for entry in Path("/proc").glob("[0-9]*"):
-        if _program_of(int(entry.name)) != "sshd" or _link(f"{entry}/ns/pid") != own:
+        number = int(entry.name)
+        if _program_of(number) != "sshd" or not _is_roots(number) or _link(f"{entry}/ns/pid") != own:
             continue
         with suppress(OSError):
             if b"[listener]" in (entry / "cmdline").read_bytes():
-                return int(entry.name)
+                return number
     return 0
+
+
+def _is_roots(process: int) -> bool:
+    """Does it run as root? Any user may run a program of that name."""
+    try:
+        return Path(f"/proc/{process}").stat().st_uid == os.geteuid() == 0
+    except OSError:
+        return False
 
 
 def _link(path: str) -> str:

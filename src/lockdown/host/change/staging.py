@@ -12,6 +12,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,7 @@ from lockdown.host.change import checkers, deeds
 from lockdown.host.change.edits import Default, PostfixChange, TextChange, edited
 from lockdown.host.change.files import FileImage, image_of, missing_folders
 from lockdown.host.change.programs import is_installed
-from lockdown.host.change.services import RESTARTED_FOR
+from lockdown.host.change.services import RESTARTED_FOR, is_there
 from lockdown.model.change import (
     Change,
     EditPostfixList,
@@ -63,7 +64,7 @@ class Staged:
     problems: tuple[str, ...] = ()
     """What a service's own checker says against the edited copy; empty: nothing."""
     services: tuple[str, ...] = ()
-    """Whom the files concern: postfix, dovecot, ssh, exim."""
+    """Whom the files concern: postfix, dovecot, ssh, exim, nginx, apache2, clamd, php8.2-fpm."""
     nothing_to_do: tuple[int, ...] = ()
     """Changes that hold already."""
     folders: tuple[str, ...] = ()
@@ -82,10 +83,13 @@ def stage(changes: Sequence[Change]) -> Staged:
             edits,
             tuple(deed for deed in done if isinstance(deed, Deed)),
             tuple(desk.problems()),
-            tuple(sorted({service for edit in edits if (service := desk.service_of(edit.after.path))})),
+            tuple(sorted({one for edit in edits if (one := desk.service_of(edit.after.path)) and is_there(one)})),
             tuple(number for number, deed in enumerate(done) if deed is None),
             tuple(dict.fromkeys(missing for edit in edits for missing in missing_folders(edit.after.path))),
-            ("postfix",) if _needs_restart(changes, done) else (),
+            (
+                *(("postfix",) if _needs_restart(changes, done) else ()),
+                *(("clamd",) if any(edit.after.path.startswith("/etc/clamav/") for edit in edits) else ()),
+            ),
         )
 
 
@@ -173,7 +177,10 @@ class _Desk:
     def service_of(self, path: str) -> str:
         """Whose file it is; empty for nobody's."""
         folders = {**dict.fromkeys(self.postfix, "postfix"), **_FOLDERS}
-        return next((name for folder, name in folders.items() if path == folder or path.startswith(f"{folder}/")), "")
+        found = next((name for folder, name in folders.items() if path == folder or path.startswith(f"{folder}/")), "")
+        if php := _PHP_FILE.match(path):
+            return f"php{php[1]}-fpm" if php[2] == "fpm" else "apache2"
+        return found
 
     def problems(self) -> Iterator[str]:
         concerned = {self.service_of(path) for path in self._changed()}
@@ -195,11 +202,14 @@ class _Desk:
 _FOLDERS = {
     "/etc/postfix": "postfix", "/etc/dovecot": "dovecot", "/etc/ssh": "ssh",
     "/etc/exim4": "exim", "/etc/exim": "exim", "/etc/exim.conf": "exim",
+    "/etc/nginx": "nginx", "/etc/apache2": "apache2", "/etc/clamav": "clamd", "/var/lib/clamav": "clamd",
 }  # fmt: skip
+_PHP_FILE = re.compile(r"/etc/php/(\d+\.\d+)/(fpm|apache2)/")
 _JUDGES = {
     "dovecot": checkers.dovecot_problems,
     "ssh": checkers.ssh_problems,
     "exim": checkers.exim_problems,
+    "nginx": checkers.nginx_problems,
 }
 
 
