@@ -15,7 +15,9 @@ import msgspec
 
 from lockdown.agent import verbs
 from lockdown.agent.wire import Gone, TooLong, receive_message, send_message, short_name
+from lockdown.model.queued import Fingerprint
 from lockdown.model.snapshot import Snapshot
+from lockdown.model.traffic import Match
 from lockdown.model.unknown import Unknown
 
 SOCKET = "run/agent.sock"
@@ -27,6 +29,7 @@ ACT_SECONDS = 900.0
 
 Acted: TypeAlias = verbs.Acted
 Refused: TypeAlias = verbs.Refused
+QueueHeld: TypeAlias = verbs.QueueHeld
 
 
 def ask(state: Path, request: verbs.Request, *, timeout: float = 10.0) -> verbs.Reply | Unknown:
@@ -88,6 +91,54 @@ def confirm(state: Path, apply: str, *, by: str, here: bool = False) -> verbs.Ac
 def rollback(state: Path, apply: str, *, by: str) -> verbs.Acted | verbs.Refused | Unknown:
     """Have an apply taken back."""
     return _act(state, verbs.Rollback(apply=apply, by=by))
+
+
+def hold_queued(
+    state: Path, match: Match, why: str, *, by: str, timeout: float = 60.0
+) -> verbs.QueueHeld | verbs.Refused | Unknown:
+    """Have held whatever waits in the queue and has all of this in common."""
+    same = [(dimension.value, value[:1000]) for dimension, value in match]
+    return _held(ask(state, verbs.HoldQueued(match=same, why=why[:1000], by=by[:1000]), timeout=timeout))
+
+
+def hold_messages(
+    state: Path, messages: Sequence[Fingerprint], why: str, *, by: str, timeout: float = 60.0
+) -> verbs.QueueHeld | verbs.Refused | Unknown:
+    """Have these held, and no others; up to 500 at a time."""
+    named = [verbs.QueuedMessage(*one) for one in messages]
+    return _held(ask(state, verbs.HoldMessages(messages=named, why=why[:1000], by=by[:1000]), timeout=timeout))
+
+
+def release_queued(state: Path, deed: str, *, by: str) -> verbs.Done | verbs.Refused | Unknown:
+    """Have let go what a deed holds."""
+    return _deed(ask(state, verbs.ReleaseQueued(deed=deed, by=by), timeout=120.0))
+
+
+def delete_queued(state: Path, deed: str, *, by: str) -> verbs.Done | verbs.Refused | Unknown:
+    """Have archived and deleted what a deed holds."""
+    return _deed(ask(state, verbs.DeleteQueued(deed=deed, by=by), timeout=ACT_SECONDS))
+
+
+def grip_user(
+    state: Path, user: str, term: timedelta, *, lock: bool, why: str, by: str
+) -> verbs.Done | verbs.Refused | Unknown:
+    """Have an account held, or locked; the agent's own bounds decide."""
+    seconds = round(term.total_seconds())
+    try:
+        request = verbs.GripUser(user=user, lock=lock, seconds=seconds, why=why[:1000], by=by[:1000])
+        verbs.decode_request(verbs.encode(request))
+    except msgspec.ValidationError:
+        return verbs.Refused(why="its name, or the term, is out of bounds")
+    return _deed(ask(state, request, timeout=120.0))
+
+
+def release_user(state: Path, user: str, *, by: str) -> verbs.Done | verbs.Refused | Unknown:
+    """Have an account let go, and what was held for it sent."""
+    return _deed(ask(state, verbs.ReleaseUser(user=user, by=by), timeout=300.0))
+
+
+def _held(reply: verbs.Reply | Unknown) -> verbs.QueueHeld | verbs.Refused | Unknown:
+    return reply if isinstance(reply, verbs.QueueHeld | verbs.Refused) else _unexpected(reply)
 
 
 def _act(state: Path, request: verbs.Request) -> verbs.Acted | verbs.Refused | Unknown:

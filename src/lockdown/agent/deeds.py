@@ -69,6 +69,16 @@ def cannot_act(arguments: tuple[str, ...]) -> verbs.Reply:
     return verbs.Refused("this agent changes nothing")
 
 
+def knows_no_queue(request: verbs.QueueRequest, now: datetime) -> verbs.Reply:
+    """Of an agent that was given no hands on a queue."""
+    return verbs.Refused("this agent has no hands on a queue")
+
+
+def grips_nobody(request: verbs.GripUser | verbs.ReleaseUser, now: datetime) -> verbs.Reply:
+    """Of an agent that was given no hands on accounts."""
+    return verbs.Refused("this agent has no hands on accounts")
+
+
 class Deeds:
     """The verbs, bound to this machine."""
 
@@ -80,11 +90,13 @@ class Deeds:
         started: datetime,
         act: Act = cannot_act,
         packets: Filter | None = None,
+        queue: Callable[[verbs.QueueRequest, datetime], verbs.Reply] = knows_no_queue,
+        grips: Callable[[verbs.GripUser | verbs.ReleaseUser, datetime], verbs.Reply] = grips_nobody,
     ) -> None:
         self._blocks, self._protected, self._read_machine, self._started = blocks, protected, read_machine, started
         self._made: deque[datetime] = deque(maxlen=MOST_BLOCKS)
         self._count = 0
-        self._packets = packets
+        self._packets, self._queue, self._grips = packets, queue, grips
         self._act, self._applied_at = act, datetime.min.replace(tzinfo=started.tzinfo)
 
     def answer(self, request: verbs.Request, now: datetime, peer: Peer = ITSELF) -> verbs.Reply:
@@ -107,6 +119,14 @@ class Deeds:
                 return self._act(("confirm", request.apply, *here, *_from(request.by, peer)))
             case verbs.Rollback():
                 return self._act(("rollback", request.apply, "--by", request.by))
+            case verbs.DeleteQueued() if not _may_approve(peer):
+                return verbs.Refused("only root may delete mail", "sudo lockdown queue delete …")
+            case verbs.HoldQueued() | verbs.HoldMessages() | verbs.ReleaseQueued() | verbs.DeleteQueued():
+                return self._queue(request, now)
+            case verbs.ReleaseUser() if not _may_approve(peer):
+                return verbs.Refused("only root may let an account go", "sudo lockdown user release …")
+            case verbs.GripUser() | verbs.ReleaseUser():
+                return self._grips(request, now)
             case _:
                 assert_never(request)
 

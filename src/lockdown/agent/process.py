@@ -18,12 +18,15 @@ from lockdown.agent.acting import Actor, recover_first
 from lockdown.agent.client import SOCKET
 from lockdown.agent.deeds import Deeds
 from lockdown.agent.following import Follower
+from lockdown.agent.grip_deeds import GripDeeds, GripKeeper
 from lockdown.agent.packet_filter import PacketFilter, ports_of
+from lockdown.agent.queue_deeds import QueueDeeds, QueueKeeper
 from lockdown.agent.server import Server, allowed_at
 from lockdown.config import Loaded, Settings
 from lockdown.engine.blocking import Protected, protected_networks
 from lockdown.engine.drift import Drift, DriftWatch
 from lockdown.engine.supervised import tell_ready
+from lockdown.host.grip_hands import GripHands
 from lockdown.host.read import take_snapshot
 from lockdown.model.snapshot import Snapshot
 from lockdown.state.layout import StateDirectory
@@ -46,14 +49,23 @@ def run(loaded: Loaded, announce: Callable[[str], None]) -> int:
             print(f"lockdown agent: {line}", file=sys.stderr, flush=True)
         protected = _remembered(loaded.settings)
         packets = PacketFilter(ports_of(loaded.settings))
-        deeds = Deeds(StoredBlocks(store), protected, partial(_here, loaded), datetime.now(UTC), act, packets)
+        queue = QueueDeeds(directory.path)
+        grips = GripDeeds(GripHands(Path(log) for log in loaded.settings.monitoring.mail_logs))
+        read = partial(_here, loaded)
+        deeds = Deeds(StoredBlocks(store), protected, read, datetime.now(UTC), act, packets, queue.answer, grips.answer)
         server = Server(directory.path / SOCKET, deeds.answer, allowed_at(directory.path))
         announce(str(directory.path / SOCKET))
         tell_ready()
         drift = _drift_watch(loaded, directory.path, store)
         follower = Follower(store, packets, protected, acts=loaded.settings.monitoring.mode == "answer")
         follower.start()
+        keeper = QueueKeeper(queue, loaded.settings.monitoring)
+        keeper.start()
+        grip_keeper = GripKeeper(grips)
+        grip_keeper.start()
         server.serve(stop)
+        grip_keeper.stop()
+        keeper.stop()
         follower.stop()
         follower.join(_LAST_LOOK_SECONDS)
         if drift:

@@ -81,7 +81,76 @@ class Rollback(Verb, frozen=True, tag="rollback"):
     by: Text
 
 
-Request = Status | TakeSnapshot | Block | Unblock | Apply | Confirm | Rollback
+DeedId = Annotated[str, msgspec.Meta(pattern=r"^([0-9]{8}-[0-9]{6}(-[0-9]{1,3})?|last)$")]
+QueueId = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z-]{6,40}$")]
+Same = tuple[Annotated[str, msgspec.Meta(pattern=r"^[a-z-]{2,20}$")], Text]
+
+
+class HoldQueued(Verb, frozen=True, tag="hold-queued"):
+    """Hold whatever waits in the mail server's queue and has all of this in common."""
+
+    match: Annotated[list[Same], msgspec.Meta(min_length=1, max_length=6)]
+    why: Text
+    by: Text
+
+
+class QueuedMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
+    """One message and no other: it must still have arrived then, with that size, from that sender."""
+
+    id: QueueId
+    arrived: Annotated[int, msgspec.Meta(ge=0)]
+    size: Annotated[int, msgspec.Meta(ge=0)]
+    sender: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}$")]
+
+
+class HoldMessages(Verb, frozen=True, tag="hold-messages"):
+    """Hold these messages."""
+
+    messages: Annotated[list[QueuedMessage], msgspec.Meta(min_length=1, max_length=500)]
+    why: Text
+    by: Text
+
+
+class ReleaseQueued(Verb, frozen=True, tag="release-queued"):
+    """Let go what a deed holds."""
+
+    deed: DeedId
+    by: Text
+
+
+class DeleteQueued(Verb, frozen=True, tag="delete-queued"):
+    """Archive what a deed holds, and take it out of the queue."""
+
+    deed: DeedId
+    by: Text
+
+
+UserName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+=@-]{0,127}$")]
+
+
+class GripUser(Verb, frozen=True, tag="grip-user"):
+    """Hold what an account hands in, for a while; with `lock`, end its sessions and let its password open nothing.
+
+    A verb of its own: which tables are written and which processes ended follows from the name alone, so whoever may
+    ask for it can name an account and nothing else.
+    """
+
+    user: UserName
+    lock: bool
+    seconds: Annotated[int, msgspec.Meta(ge=60, le=30 * 86400)]
+    why: Text
+    by: Text
+
+
+class ReleaseUser(Verb, frozen=True, tag="release-user"):
+    """Let an account go, and send what was held for it."""
+
+    user: UserName
+    by: Text
+
+
+QueueRequest = HoldQueued | HoldMessages | ReleaseQueued | DeleteQueued
+Request = Status | TakeSnapshot | Block | Unblock | Apply | Confirm | Rollback | QueueRequest | GripUser | ReleaseUser
 
 
 class Answer(msgspec.Struct, frozen=True, tag_field="answer"):
@@ -123,6 +192,17 @@ class Acted(Answer, frozen=True, tag="acted"):
     exit_code: int
 
 
+class QueueHeld(Answer, frozen=True, tag="queue-held"):
+    """So many messages are held by this deed; "" where there was none to hold."""
+
+    deed: str
+    count: int
+    octets: int
+    gone: int
+    undo: str
+    says: str
+
+
 class Refused(Answer, frozen=True, tag="refused"):
     """It was not done, and why."""
 
@@ -130,7 +210,7 @@ class Refused(Answer, frozen=True, tag="refused"):
     try_this: str = ""
 
 
-Reply = Running | Taken | Done | Acted | Refused
+Reply = Running | Taken | Done | Acted | QueueHeld | Refused
 
 encode = msgspec.json.Encoder().encode
 decode_request = msgspec.json.Decoder(Request).decode

@@ -23,10 +23,8 @@ from lockdown.model.unknown import Unknown
 
 if TYPE_CHECKING:
     from lockdown.config import Settings
-    from lockdown.engine.queue import Hands, Preview, QueueSurgery
+    from lockdown.engine.queue import By, Choice, Group, Groups, Hands, Preview, QueueSurgery
     from lockdown.engine.queue_record import Deed
-    from lockdown.facts.queue_choice import Choice
-    from lockdown.facts.queue_groups import By, Group, Groups
     from lockdown.model.queued import Queued
 
 AnyCommand = TypeVar("AnyCommand", bound=Callable[..., Any])
@@ -122,7 +120,7 @@ def top(config: Path | None, as_json: bool, **given: Any) -> int:
 
 
 def _groups_fields(groups: Groups) -> dict[str, object]:
-    from lockdown.facts.queue_groups import By
+    from lockdown.engine.queue import By
 
     def fields(group: Group) -> dict[str, object]:
         oldest = group.oldest.isoformat() if group.oldest else None
@@ -135,7 +133,7 @@ def _groups_fields(groups: Groups) -> dict[str, object]:
 
 
 def _print_groups(groups: Groups, now: datetime) -> None:
-    from lockdown.facts.queue_groups import By
+    from lockdown.engine.queue import By
 
     whole = groups.all
     if not whole.messages:
@@ -162,7 +160,7 @@ def _clogging(groups: Groups) -> tuple[str, str, str] | None:
     """What most of the queue has in common: whoever can be proved first, a label last."""
     import shlex
 
-    from lockdown.facts.queue_groups import UNKNOWN, By
+    from lockdown.engine.queue import UNKNOWN, By
 
     for by, option in ((By.USER, "user"), (By.CLIENT, "client"), (By.SENDER, "sender")):
         for key, group in groups.top(by, 1):
@@ -178,7 +176,7 @@ def _heads(by: By) -> tuple[str, ...]:
 def _group_row(by: By, key: str, group: Group, whole: Group, now: datetime) -> tuple[str, ...]:
     share = f"{100 * group.messages // whole.messages} %"
     size = str(ByteSize(group.octets))
-    from lockdown.facts.queue_groups import By
+    from lockdown.engine.queue import By
 
     shown = key or ("<>" if by is By.SENDER else "-")
     return str(group.messages), share, size, _age(group.oldest, now), _age(group.newest, now), shown[:100]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lockdown.agent import client
 from lockdown.model.mail import AUTOMATIC
-from lockdown.model.traffic import Doors, GripUser, HoldQueued
+from lockdown.model.traffic import Doors, Grip, GripUser, HoldQueued
 from lockdown.model.unknown import Unknown
 
 
@@ -44,8 +44,25 @@ class Means:
 class AgentMeans(Means):
     """By the agent of this state directory."""
 
-    def __init__(self, state: Path) -> None:
-        self._state = state
+    def __init__(self, state: Path, grip_term: timedelta = timedelta(days=3)) -> None:
+        self._state, self._grip_term = state, grip_term
+
+    def grip(self, wish: GripUser, by: str) -> Deed | None:
+        """By the agent, for the term of the settings; what is missing on this machine is said, not pretended."""
+        lock = wish.grip is Grip.LOCK
+        match client.grip_user(self._state, wish.user, self._grip_term, lock=lock, why=wish.words, by=by):
+            case Unknown(reason) | client.Refused(why=reason):
+                return Deed(False, f"not held: {reason}")
+            case done:
+                return Deed(True, done.says, done.until, f"lockdown user release {wish.user}")
+
+    def hold(self, wish: HoldQueued, by: str) -> Deed | None:
+        """By the agent, which looks into the queue itself."""
+        match client.hold_queued(self._state, wish.match, wish.words, by=by):
+            case Unknown(reason) | client.Refused(why=reason):
+                return Deed(False, f"not held: {reason}")
+            case held:
+                return Deed(True, held.says, undo=held.undo) if held.count else None
 
     def drop(self, network: str, term: timedelta, why: str, doors: Doors) -> str:
         """The agent's own bounds decide."""

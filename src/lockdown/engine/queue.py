@@ -34,9 +34,14 @@ from lockdown.engine.queue_record import (
     record,
     records,
 )
-from lockdown.facts.queue_choice import Choice, choice_of, in_words, taking
+from lockdown.facts.queue_choice import Choice as Choice
+from lockdown.facts.queue_choice import choice_of, in_words, taking
 from lockdown.facts.queue_entries import Entry
-from lockdown.facts.queue_groups import Groups, Origin, domain
+from lockdown.facts.queue_groups import UNKNOWN as UNKNOWN
+from lockdown.facts.queue_groups import By as By
+from lockdown.facts.queue_groups import Group as Group
+from lockdown.facts.queue_groups import Groups as Groups
+from lockdown.facts.queue_groups import Origin, domain
 from lockdown.host.exim_hands import exim_queue_here
 from lockdown.host.queue_hands import Found, Outcome, Restored, postfix_queue_here, room_for
 from lockdown.model.errors import OperatorError
@@ -338,7 +343,7 @@ class QueueSurgery:
             if deed.server != self._hands.kind:
                 continue
             with suppress(OperatorError):
-                is_over = bool(term) and deed.by == AUTOMATIC and now - deed.since > term
+                is_over = bool(term) and deed.by.partition(",")[0] == AUTOMATIC and now - deed.since > term
                 if deed.state is State.DELETING or (deed.state is State.HELD and is_over):
                     said.append(f"{deed.id}: {self.delete(deed.id, AUTOMATIC)}")
                 elif deed.state in (State.DELETED, State.RELEASED) and now - deed.since > retention:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from lockdown.mime.subject import subject_of
 from lockdown.model.queued import Queued
 
 _ID = re.compile(r"[0-9A-Za-z]{6}-(?:[0-9A-Za-z]{6}-[0-9A-Za-z]{2}|[0-9A-Za-z]{11}-[0-9A-Za-z]{4})\Z")
@@ -37,7 +36,7 @@ def is_id(text: str) -> bool:
     return bool(_ID.match(text))
 
 
-def spooled(octets: bytes, id: str, body_octets: int, *, with_subject: bool = True) -> Spooled | None:
+def spooled(octets: bytes, id: str, body_octets: int) -> Spooled | None:
     """What the file says; `body_octets` is the size of the -D file beside it."""
     lines = octets.split(b"\n", _MOST_LINES)
     if len(lines) < 6 or lines[0] != f"{id}-H".encode() or not (times := _TIMES.match(lines[3])):
@@ -66,7 +65,6 @@ def spooled(octets: bytes, id: str, body_octets: int, *, with_subject: bool = Tr
         _address(_text(options.get(b"host_address", b""))),
         _text(options.get(b"helo_name", b"")),
         _text(options.get(b"auth_id", b"")),
-        subject_of(header.replace(b"\n", b"\r\n")) if with_subject else "",
     )
     return Spooled(message, is_frozen, header)
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from lockdown.mime.subject import subject_of
 from lockdown.model.queued import Fingerprint, Queued, digest_of
 
 _SIZE, _TIME, _SENDER, _ATTRIBUTE = ord("C"), ord("T"), ord("S"), ord("A")
@@ -96,10 +95,8 @@ def fingerprint(octets: bytes, id: str) -> Fingerprint | NotWhole | None:
 _WANTED = {b"log_client_address": 0, b"log_helo_name": 1, b"sasl_username": 2}
 
 
-def queued(
-    octets: bytes, id: str, queue: str, *, is_whole: bool = False, with_subject: bool = True
-) -> Queued | NotWhole | None:
-    """What the queue knows. With `is_whole` these are all the octets of the file."""
+def queued(octets: bytes, id: str, queue: str, *, is_whole: bool = False) -> Queued | NotWhole | None:
+    """What the queue knows, but the subject. With `is_whole` these are all the octets of the file."""
     parts: Parts | None = None
     arrived, sender = -1, None
     recipients: list[bytes] = []
@@ -134,9 +131,8 @@ def queued(
             return NOT_WHOLE
         recipients = _extracted(octets, parts.extracted_at)
     client, helo, user = map(_text, known)
-    subject = subject_of(_header(octets, reached)) if with_subject else ""
     to = tuple(map(_text, recipients[:MOST_RECIPIENTS]))
-    return Queued(id, queue, arrived, parts.size, _text(sender), to, client, helo, user, subject)
+    return Queued(id, queue, arrived, parts.size, _text(sender), to, client, helo, user)
 
 
 def _extracted(octets: bytes, at: int) -> list[bytes]:
@@ -150,15 +146,17 @@ def _extracted(octets: bytes, at: int) -> list[bytes]:
     return found
 
 
-def _header(octets: bytes, at: int) -> bytes:
-    """The header as far as it was read, with the line ends of the wire."""
+def header_of(octets: bytes) -> bytes:
+    """The header of the message as far as these octets hold it, with the line ends of the wire."""
     lines: list[bytes] = []
-    taken = 0
-    for kind, content, _ in records(octets, at):
-        if kind not in (_LINE, _PIECE) or not content or taken > _MOST_HEADER:
+    taken, is_message = 0, False
+    for kind, content, _ in records(octets):
+        if is_message and (kind not in (_LINE, _PIECE) or not content or taken > _MOST_HEADER):
             break
-        lines.append(content)
-        taken += len(content)
+        if is_message:
+            lines.append(content)
+            taken += len(content)
+        is_message = is_message or kind == _MESSAGE
     return b"\r\n".join(lines) + b"\r\n"
 
 

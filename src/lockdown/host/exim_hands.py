@@ -20,6 +20,7 @@ from pathlib import Path
 from lockdown.facts.exim_spool import Spooled, is_id, spooled
 from lockdown.host.commands import run
 from lockdown.host.queue_hands import Found, Outcome, Restored, members, new_archive, seal
+from lockdown.mime.subject import subject_of
 from lockdown.model.errors import OperatorError
 from lockdown.model.queued import Fingerprint
 from lockdown.model.unknown import Unknown
@@ -82,11 +83,14 @@ class EximQueue:
             body = (folder / f"{id}-D").stat().st_size
         except OSError:
             return None
-        read = spooled(octets, id, body, with_subject=with_subject)
+        read = spooled(octets, id, body)
         if read is None:
             self.unread += 1
             return None
-        return Found(read.message, str(path), about.st_ino, about.st_ctime_ns)
+        message = read.message
+        if with_subject:
+            message = message._replace(subject=subject_of(read.header.replace(b"\n", b"\r\n")))
+        return Found(message, str(path), about.st_ino, about.st_ctime_ns)
 
     def _now(self, one: Fingerprint) -> tuple[Spooled, Path] | None:
         """This very message as it is now, and its folder."""
@@ -94,7 +98,7 @@ class EximQueue:
         for folder in (self._input, self._input / one.id[5]):
             try:
                 octets = (folder / f"{one.id}-H").read_bytes()[:_MOST_HEADER]
-                read = spooled(octets, one.id, (folder / f"{one.id}-D").stat().st_size, with_subject=False)
+                read = spooled(octets, one.id, (folder / f"{one.id}-D").stat().st_size)
             except OSError:
                 continue
             if read and read.message.fingerprint == one:
@@ -194,7 +198,7 @@ class EximQueue:
                 bodies[parts["id"]] = len(octets)
                 self._put(name, octets, mtime, owner, put)
             else:
-                read = spooled(octets, parts["id"], bodies.pop(parts["id"], 0), with_subject=False)
+                read = spooled(octets, parts["id"], bodies.pop(parts["id"], 0))
                 if read is None:
                     put.fail(f"{name}: not a file of Exim's spool")
                 elif already(read.message.fingerprint):

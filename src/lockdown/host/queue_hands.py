@@ -33,6 +33,7 @@ from lockdown.facts.queue_file import (
     fingerprint,
     first_reason,
     hashed_by,
+    header_of,
     id_for_inode,
     inode_in,
     is_id,
@@ -40,6 +41,7 @@ from lockdown.facts.queue_file import (
     queued,
 )
 from lockdown.host.commands import run
+from lockdown.mime.subject import subject_of
 from lockdown.model.errors import OperatorError
 from lockdown.model.queued import Fingerprint, Queued
 from lockdown.model.unknown import Unknown
@@ -154,10 +156,11 @@ class PostfixQueue:
             about = os.fstat(handle)
             if about.st_mode & 0o170777 != 0o100000 | _READY:
                 return None  # not whole yet
-            read = queued(os.read(handle, _HEAD), id, queue, with_subject=with_subject)
+            octets = os.read(handle, _HEAD)
+            read = queued(octets, id, queue)
             if isinstance(read, NotWhole):
                 octets = os.pread(handle, _MOST_OCTETS, 0)
-                read = queued(octets, id, queue, is_whole=True, with_subject=with_subject)
+                read = queued(octets, id, queue, is_whole=True)
         except OSError:
             read = None
         finally:
@@ -165,6 +168,8 @@ class PostfixQueue:
         if not isinstance(read, tuple) or isinstance(read, NotWhole):
             self.unread += 1
             return None
+        if with_subject:
+            read = read._replace(subject=subject_of(header_of(octets)))
         return Found(read, path, about.st_ino, about.st_ctime_ns)
 
     def _reason(self, id: str) -> str:

@@ -1,0 +1,165 @@
+"""The agent's hands on the queue: who may ask for what, how much, and what it understands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from lockdown.agent import verbs
+from lockdown.agent.deeds import Deeds, Peer
+from lockdown.agent.queue_deeds import MOST_HOLDS, QueueDeeds
+from lockdown.host.queue_hands import Found, Outcome, Restored
+from lockdown.model.queued import Fingerprint, Queued
+from lockdown.model.snapshot import Snapshot
+from lockdown.model.unknown import Unknown
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+GATEWAY, ROOT = Peer(4711, os.getpid()), Peer(0, os.getpid())
+
+
+class Paper:
+    """A queue on paper."""
+
+    kind, unread = "paper", 0
+
+    def __init__(self, *messages: Queued) -> None:
+        self.messages = {it.id: it for it in messages}
+
+    def read(self, *, with_subject: bool = False, with_reason: bool = False) -> Iterator[Found]:
+        return iter([Found(it, it.id, 1, 1) for it in self.messages.values()])
+
+    def _to(self, queue: str, messages: Sequence[Fingerprint]) -> Outcome:
+        for one in messages:
+            self.messages[one.id] = self.messages[one.id]._replace(queue=queue)
+        return Outcome(done=list(messages))
+
+    def hold(self, found: Sequence[Found]) -> Outcome:
+        return self._to("hold", [one.message.fingerprint for one in found])
+
+    def release(self, messages: Sequence[Fingerprint]) -> Outcome:
+        return self._to("deferred", messages)
+
+    def whole(self, one: Fingerprint, most: int = 0) -> bytes:
+        return b"x"
+
+    def archive(self, messages: Sequence[Fingerprint], to: Path) -> tuple[list[Fingerprint], str]:
+        to.write_bytes(b"x")
+        return list(messages), "0" * 64
+
+    def remove(self, messages: Sequence[Fingerprint]) -> Outcome:
+        for one in messages:
+            del self.messages[one.id]
+        return Outcome(done=list(messages))
+
+    def restore(self, archive: Path, digest: str, already: Callable[[Fingerprint], bool]) -> Restored:
+        raise NotImplementedError
+
+
+def queued(id: str, sender: str) -> Queued:
+    return Queued(id, "deferred", 1, 10, sender, ("bob@example.org",))
+
+
+@pytest.fixture
+def paper() -> Paper:
+    flood = [queued(f"FFFFF{number}", "flood@example.net") for number in range(40)]
+    return Paper(*flood, queued("AAAAA1", "friend@example.com"))
+
+
+def _deeds(paper: Paper | Unknown, state: Path) -> Deeds:
+    class Nothing:
+        def block(self, *_: object) -> None: ...
+
+        def unblock(self, *_: object) -> bool:
+            return False
+
+    answer = QueueDeeds(state, lambda: paper).answer
+    return Deeds(Nothing(), lambda: (), lambda: Snapshot("vm", NOW, "0", {}), NOW, queue=answer)
+
+
+def _hold(*same: tuple[str, str]) -> verbs.HoldQueued:
+    return verbs.HoldQueued(match=list(same), why="floods", by="lockdown, incident 7")
+
+
+FLOOD = _hold(("sender", "flood@example.net"))
+
+
+def test_the_gateway_may_have_a_flood_held_and_released_but_only_root_deletes(paper: Paper, tmp_path: Path) -> None:
+    deeds = _deeds(paper, tmp_path)
+    held = deeds.answer(FLOOD, NOW, GATEWAY)
+    assert isinstance(held, verbs.QueueHeld) and held.count == 40
+    assert [it.id for it in paper.messages.values() if it.queue != "hold"] == ["AAAAA1"]
+    assert isinstance(deeds.answer(verbs.DeleteQueued(deed=held.deed, by="x"), NOW, GATEWAY), verbs.Refused)
+    assert isinstance(deeds.answer(verbs.ReleaseQueued(deed=held.deed, by="x"), NOW, GATEWAY), verbs.Done)
+    assert not [it for it in paper.messages.values() if it.queue == "hold"]
+    again = deeds.answer(FLOOD, NOW, GATEWAY)
+    assert isinstance(again, verbs.QueueHeld)
+    assert isinstance(deeds.answer(verbs.DeleteQueued(deed=again.deed, by="root"), NOW, ROOT), verbs.Done)
+    assert list(paper.messages) == ["AAAAA1"]
+
+
+def test_what_is_released_is_not_deleted(paper: Paper, tmp_path: Path) -> None:
+    deeds = _deeds(paper, tmp_path)
+    held = deeds.answer(FLOOD, NOW, ROOT)
+    assert isinstance(held, verbs.QueueHeld)
+    deeds.answer(verbs.ReleaseQueued(deed=held.deed, by="x"), NOW, ROOT)
+    reply = deeds.answer(verbs.DeleteQueued(deed=held.deed, by="x"), NOW, ROOT)
+    assert isinstance(reply, verbs.Refused) and "released" in reply.why
+    assert len(paper.messages) == 41
+
+
+def test_only_the_very_messages_that_are_named_are_held(paper: Paper, tmp_path: Path) -> None:
+    right, other = paper.messages["FFFFF1"].fingerprint, paper.messages["FFFFF2"].fingerprint
+    named = [verbs.QueuedMessage(*right), verbs.QueuedMessage(*other._replace(arrived=2))]
+    reply = _deeds(paper, tmp_path).answer(verbs.HoldMessages(messages=named, why="", by="x"), NOW, GATEWAY)
+    assert isinstance(reply, verbs.QueueHeld) and (reply.count, reply.gone) == (1, 1)
+    assert [it.id for it in paper.messages.values() if it.queue == "hold"] == ["FFFFF1"]
+
+
+@pytest.mark.parametrize("same", [("body", "x"), ("colour", "red"), ("user", "")])
+def test_what_a_queue_cannot_tell_is_refused(paper: Paper, tmp_path: Path, same: tuple[str, str]) -> None:
+    assert isinstance(_deeds(paper, tmp_path).answer(_hold(same), NOW, GATEWAY), verbs.Refused)
+
+
+def test_a_hold_of_everything_is_no_request() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        verbs.decode_request(b'{"verb": "hold-queued", "match": [], "why": "", "by": ""}')
+
+
+@pytest.mark.parametrize("id", ["../../etc", "-d", "ALL;", ""])
+def test_an_id_that_is_none_is_no_request(id: str) -> None:
+    body = {"verb": "hold-messages", "messages": [[id, 1, 1, "0" * 16]], "why": "", "by": ""}
+    with pytest.raises(msgspec.ValidationError):
+        verbs.decode_request(msgspec.json.encode(body))
+
+
+def test_a_runaway_asker_is_stopped_and_may_go_on_a_minute_later(paper: Paper, tmp_path: Path) -> None:
+    deeds = _deeds(paper, tmp_path)
+    for number in range(MOST_HOLDS):
+        named = [verbs.QueuedMessage(*paper.messages[f"FFFFF{number}"].fingerprint)]
+        assert isinstance(
+            deeds.answer(verbs.HoldMessages(messages=named, why="", by="x"), NOW, GATEWAY), verbs.QueueHeld
+        )
+    assert isinstance(deeds.answer(FLOOD, NOW, GATEWAY), verbs.Refused)
+    assert isinstance(deeds.answer(FLOOD, NOW + timedelta(minutes=1), GATEWAY), verbs.QueueHeld)
+
+
+def test_where_no_queue_can_be_read_that_is_said(tmp_path: Path) -> None:
+    reply = _deeds(Unknown("permission denied"), tmp_path).answer(FLOOD, NOW, GATEWAY)
+    assert isinstance(reply, verbs.Refused) and "permission denied" in reply.why
+
+
+def test_a_deed_that_is_not_there_is_refused_and_a_forged_record_too(paper: Paper, tmp_path: Path) -> None:
+    deeds = _deeds(paper, tmp_path)
+    missing = verbs.ReleaseQueued(deed="20261124-120000", by="x")
+    assert isinstance(deeds.answer(missing, NOW, ROOT), verbs.Refused)
+    held = deeds.answer(FLOOD, NOW, ROOT)
+    assert isinstance(held, verbs.QueueHeld)
+    (tmp_path / "queue").chmod(0o777)
+    reply = deeds.answer(verbs.DeleteQueued(deed=held.deed, by="x"), NOW, ROOT)
+    assert isinstance(reply, verbs.Refused) and "forged" in reply.why
+    assert len(paper.messages) == 41
