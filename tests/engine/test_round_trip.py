@@ -203,6 +203,13 @@ def test_its_rounds_come_every_five_minutes_and_a_clock_set_back_does_not_stop_t
     assert len(next(iter(flown(tmp_path).paths.values()))) == 3
 
 
+def test_one_that_flies_more_often_than_its_first_pause_flies_all_the_same(tmp_path: Path) -> None:
+    trips = RoundTrips(settings_for(tmp_path, f"127.0.0.1:{free_port()}", 'canary_every = "20s"\n'), tmp_path)
+    for seconds in range(0, 91, 5):
+        trips.round(NOW + timedelta(seconds=seconds))
+    assert len(next(iter(flown(tmp_path).paths.values()))) == 2
+
+
 def test_the_ring_is_bounded(tmp_path: Path) -> None:
     listen = f"127.0.0.1:{free_port()}"
     keep_flown(tmp_path, Flown(paths={listen: [Round(float(number)) for number in range(MOST_ROUNDS)]}))

@@ -112,7 +112,7 @@ class RoundTrips:
 
     def round(self, now: datetime) -> None:
         """One round when it is time for it."""
-        if self._due is None or self._due > now + self._every:  # the first, or the clock was set back
+        if self._due is None or self._due > now + max(self._every, self._first_after):  # the first, or the clock was set back
             self._due = now + self._first_after
         if now >= self._due:
             self._due = now + self._every
