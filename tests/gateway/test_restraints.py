@@ -82,6 +82,17 @@ def test_a_restraint_is_met_as_soon_as_all_of_its_values_are_known(tmp_path: Pat
     story(tmp_path, BUILTIN, [of(*match)], plot)
 
 
+def test_what_the_log_says_that_copies_have_in_common_is_what_the_next_copy_is_met_by(tmp_path: Path) -> None:
+    async def plot(here: House) -> None:
+        assert (await send_from(here, BAD, FLOOD))[-1].startswith("250")
+        here.worker.restraints.replace([of((Dimension.BODY, here.log()[0].like.body[0]))])
+        copy = FLOOD.replace(b"4711", b"9")
+        assert (await send_from(here, "other@forged.example", copy))[-1].startswith("451")
+        assert (await send_from(here, "b@good.example", OTHER))[-1].startswith("250")
+
+    story(tmp_path, BUILTIN, [], plot)
+
+
 def test_a_client_of_a_refused_network_is_not_greeted(tmp_path: Path) -> None:
     async def plot(here: House) -> None:
         caller = await Talker.call(here.port)
