@@ -154,6 +154,16 @@ def test_an_element_that_somebody_else_took_out_is_seen_as_missing(house: House)
     assert not house.is_open(BAD, "ip")
 
 
+def test_a_port_that_is_published_from_elsewhere_is_shut_too_as_containers_do_it(house: House) -> None:
+    house.nft("add", "table", "ip", "nat")
+    house.nft("add", "chain", "ip", "nat", "in", "{ type nat hook prerouting priority dstnat; }")
+    house.nft("add", "rule", "ip", "nat", "in", "tcp", "dport", "25", "redirect", "to", f":{SIGN_IN}")
+    assert house.packets.drop(dropped(BAD["ip"]), datetime.now(UTC)) is None
+
+    assert not house.is_open(BAD, "ip"), "though behind the door another port answers"
+    assert house.is_open(GOOD, "ip")
+
+
 def test_our_table_leaves_the_rules_of_others_alone(house: House) -> None:
     house.nft("add", "table", "inet", "theirs")
     assert house.packets.drop(dropped(BAD["ip"]), datetime.now(UTC)) is None
