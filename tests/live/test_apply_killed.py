@@ -49,7 +49,7 @@ def test_cut_off_after_it_was_verified_the_machine_is_as_planned(told: list[dict
 
 
 def test_the_recovery_says_which_of_the_two_it_is(told: list[dict[str, Any]]) -> None:
-    silent = ("letter before", "journal", "committed")
+    silent = ("fetch", "letter before", "journal", "committed")
     for line in told:
         says = " ".join(line["says"])
         if line["step"] in silent:

@@ -196,8 +196,8 @@ class _Apply:
 
     def _fetch(self) -> None:
         """What is not to be had is found out before the first deed, not half-way."""
-        for number, deed in enumerate(self._plan.staged.deeds):
-            self._at(f"fetch {number}")
+        self._at("fetch")
+        for deed in self._plan.staged.deeds:
             try:
                 deeds.fetch(deed.change)
             except OperatorError as problem:
