@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lockdown.config import Settings, read_settings
 from lockdown.engine.accounts import COUNTS, AccountLog, kept_facts
-from lockdown.engine.grips import held
+from lockdown.host.grips import held
 from lockdown.model.accounts import Accounts
 from lockdown.model.unknown import Unknown
 from lockdown.state.remembered import Remembered

@@ -12,8 +12,8 @@ from collections import deque
 from datetime import UTC, datetime, timedelta
 
 from lockdown.agent import verbs
-from lockdown.host.grips import Held
 from lockdown.host.grip_hands import USER, GripHands
+from lockdown.host.grips import Held
 from lockdown.model.errors import OperatorError
 
 MOST_GRIPS = 20

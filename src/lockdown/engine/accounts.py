@@ -8,12 +8,13 @@ Fails as: `Accounts.unseen` in words for a log that may not be read; Unknown(why
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -218,3 +219,28 @@ def kept_facts(settings: Settings, folder: Path, now: datetime, held: Collection
         return Unknown(f"{folder / COUNTS} cannot be read: {error}")
     ledger.sending.kept, ledger.sign_ins = kept.sending, kept.sign_ins
     return ledger.facts(now, held)
+
+
+class Reason(NamedTuple):
+    """One sign, as the room weighs it."""
+
+    points: float
+    words: str
+
+
+class Judged(NamedTuple):
+    """One account, as the room judges it: how sure it is that it is in foreign hands, and why."""
+
+    account: Account
+    points: float
+    reasons: tuple[Reason, ...]
+
+
+def judged(found: Accounts, settings: Settings) -> list[Judged]:
+    """All accounts of the day, the likeliest in foreign hands first."""
+    room = importlib.import_module("lockdown.checklist.monitoring.accounts")
+    told = []
+    for account in found.accounts:
+        _, reasons, points = room.judge(account, settings.monitoring)
+        told.append(Judged(account, points, tuple(Reason(one.points, one.words) for one in reasons)))
+    return sorted(told, key=lambda one: one.points, reverse=True)

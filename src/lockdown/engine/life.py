@@ -19,10 +19,10 @@ from lockdown.engine import looked
 from lockdown.engine.accounts import AccountLog
 from lockdown.engine.alert_health import told_over
 from lockdown.engine.drill_report import RESULTS
-from lockdown.engine.grips import held_users
 from lockdown.engine.recent import Recent
 from lockdown.engine.round_trip import canary_now
 from lockdown.engine.traffic import TrafficCounter
+from lockdown.host.grips import held_users
 from lockdown.model.unknown import Unknown
 from lockdown.model.window import Drilled, EngineHealth, Lessons, ListHealth, Value, Window
 from lockdown.scan import blocklists

@@ -72,7 +72,8 @@ class Watch:
         self._traffic_log = TrafficLog(settings, directory.path, self._counter)
         self._life = Life(settings, directory, self._recent, self._counter, AccountLog(settings, directory.path))
         whom_never = protected or partial(protected_networks, settings)
-        self._answerer = Answerer(settings, store, whom_never, AgentMeans(directory.path))
+        means = AgentMeans(directory.path, settings.monitoring.account_term)
+        self._answerer = Answerer(settings, store, whom_never, means)
         self._judges = judges(checklist)
         self._since: datetime | None = None
         self._looks = 0

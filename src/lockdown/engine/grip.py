@@ -1,0 +1,82 @@
+"""Hold an account or let it go, for a person: by the agent, or where none runs and root asks, here.
+
+Fails as: a `Deed` that is not done, with the reason.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from lockdown.agent import client
+from lockdown.config import Settings
+from lockdown.engine.means import Deed
+from lockdown.host.grip_hands import USER, GripHands
+from lockdown.host.grips import Held as Held
+from lockdown.host.grips import held
+from lockdown.model.errors import OperatorError
+from lockdown.model.unknown import Unknown
+
+LONGEST = timedelta(days=30)
+PLAN = "lockdown plan --item monitoring"
+
+
+def grips() -> dict[str, Held]:
+    """Who is held now, by user."""
+    return held()
+
+
+def grip(settings: Settings, user: str, term: timedelta, why: str, by: str, now: datetime, *, lock: bool) -> Deed:
+    """Hold what it hands in; with `lock`, end its sessions and let its password open nothing."""
+    if not USER.fullmatch(user):
+        return Deed(False, "its name holds what a table cannot", undo="lockdown queue hold --user …")
+    if not timedelta(minutes=1) <= term <= LONGEST:
+        return Deed(
+            False, f"an account is held for a minute to {LONGEST.days} days", undo="lockdown user hold --for 7d"
+        )
+    undo = f"lockdown user release {user}"
+    match client.grip_user(Path(settings.state.directory), user, term, lock=lock, why=why, by=by):
+        case Unknown(client.NO_AGENT) if os.geteuid() == 0:
+            return _here(settings, lambda hands: _grip_here(hands, Held(user, lock, now, now + term, by, why)))
+        case Unknown(reason):
+            return Deed(False, reason, undo="sudo lockdown user hold …")
+        case client.Refused(why=reason, try_this=try_this):
+            return Deed(False, reason, undo=try_this)
+        case done:
+            return Deed(True, done.says, done.until, undo)
+
+
+def release(settings: Settings, user: str, by: str) -> Deed:
+    """Let it send and sign in again, and send what was held for it."""
+    match client.release_user(Path(settings.state.directory), user, by=by):
+        case Unknown(client.NO_AGENT) if os.geteuid() == 0:
+            return _here(settings, lambda hands: _release_here(hands, user))
+        case Unknown(reason):
+            return Deed(False, reason, undo="sudo lockdown user release …")
+        case client.Refused(why=reason, try_this=try_this):
+            return Deed(False, reason, undo=try_this)
+        case done:
+            return Deed(True, done.says)
+
+
+def _here(settings: Settings, deed: Callable[[GripHands], Deed]) -> Deed:
+    try:
+        return deed(GripHands(Path(log) for log in settings.monitoring.mail_logs))
+    except OperatorError as error:
+        return Deed(False, f"{error.what} {error.why}", undo=error.try_this)
+
+
+def _grip_here(hands: GripHands, wanted: Held) -> Deed:
+    outcome = hands.grip(wanted)
+    if outcome.until is None:
+        return Deed(False, outcome.says, undo=PLAN)
+    return Deed(True, outcome.says, outcome.until, f"lockdown user release {wanted.user}")
+
+
+def _release_here(hands: GripHands, user: str) -> Deed:
+    outcome = hands.release(user)
+    return (
+        Deed(False, f"{user} is not held", undo="lockdown user list") if outcome is None else Deed(True, outcome.says)
+    )

@@ -1,0 +1,233 @@
+"""Hold one account: what it hands in waits in the queue, its sessions end, its password opens nothing; and let it go.
+
+The record, owned by root, is what counts; the tables that Postfix and Dovecot read are written from it, whole. Whether
+they are asked at all was set up once (`lockdown plan --item monitoring`); where they are not, that is said, and what
+else can be done is done. Nothing is refused and nothing deleted: what was held is sent when the account is let go.
+
+Fails as: sentences in `Outcome.missing` for each piece that could not be done.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from lockdown.host.change.files import FileImage, put
+from lockdown.host.commands import run
+from lockdown.host.grips import RECORD, Held, held
+from lockdown.model.errors import OperatorError
+from lockdown.model.snapshot import Reading
+from lockdown.model.unknown import Unknown
+
+HOLD_TABLE = "/etc/postfix/lockdown-held-users"
+DENY_TABLE = "/etc/dovecot/lockdown-locked-users"
+USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=@-]{0,127}")
+"""What can be a line of a table, and an argument, without a second meaning."""
+_HEAD = "# Written by Lockdown from its record of held accounts; to let one go: lockdown user release USER\n"
+_LOG_OCTETS = 2 << 20
+_MOST_QUEUE_FILES = 100_000
+_RECORDS_OCTETS = 64 << 10
+
+Runs = Callable[[Sequence[str]], Reading]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was done, and what was not and why."""
+
+    done: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    until: datetime | None = None
+
+    @property
+    def says(self) -> str:
+        """All of it, in a sentence."""
+        return "; ".join((*self.done, *(f"NOT done: {one}" for one in self.missing)))
+
+
+def _run(argv: Sequence[str]) -> Reading:
+    return run(argv, time_limit=30.0)
+
+
+class GripHands:
+    """Root's hands on one machine's accounts. `logs` tell which processes an account talks to."""
+
+    def __init__(self, logs: Iterable[Path] = (), record: Path = RECORD, runs: Runs = _run) -> None:
+        self._logs, self._record, self._runs = tuple(logs), record, runs
+
+    def held(self) -> dict[str, Held]:
+        """Who is held now."""
+        return held(self._record)
+
+    def grip(self, wanted: Held) -> Outcome:
+        """Hold it as firmly as that; what is done already is done again, which changes nothing."""
+        before = self.held().get(wanted.user)
+        kept = before.pieces if before else ()
+        done: list[str] = []
+        missing: list[str] = []
+        for piece, deed in (("hold", self._hold), ("deny", self._deny)):
+            if piece == "deny" and not wanted.locked:
+                continue
+            says, is_done = deed(wanted)
+            (done if is_done else missing).append(says)
+            kept = (*kept, piece) if is_done and piece not in kept else kept
+        if wanted.locked and "deny" not in kept and "passwd" not in kept:
+            says, is_done = self._lock_password(wanted.user)
+            (done if is_done else missing).append(says)
+            kept = (*kept, "passwd") if is_done else kept
+        if kept:
+            locked = wanted.locked or bool(before and before.locked)
+            self._write({**self.held(), wanted.user: msgspec.structs.replace(wanted, pieces=kept, locked=locked)})
+            done.extend(self._end_sessions(wanted))
+        return Outcome(tuple(done), tuple(missing), wanted.until if kept else None)
+
+    def release(self, user: str) -> Outcome | None:
+        """Let it go and send what was held for it; None: it is not held."""
+        now = self.held()
+        gone = now.pop(user, None)
+        if gone is None:
+            return None
+        self._write(now)
+        done, missing = [f"{user} may send and sign in again"], []
+        self._write_tables(now)
+        if isinstance(failed := self._runs(("postfix", "reload")), Unknown) and "hold" in gone.pieces:
+            missing.append(f"Postfix has not read its table again: {failed.why}")
+        if "passwd" in gone.pieces and isinstance(failed := self._runs(("usermod", "-U", "--", user)), Unknown):
+            missing.append(f"its password is still locked: {failed.why}")
+        self._runs(("doveadm", "auth", "cache", "flush", user))
+        if "hold" in gone.pieces:
+            says, is_done = self._send_held(gone)
+            (done if is_done else missing).append(says)
+        return Outcome(tuple(done), tuple(missing))
+
+    def release_expired(self, now: datetime) -> list[str]:
+        """Those whose term is over may send again; what was held for them waits for a person."""
+        over = [one for one in self.held().values() if one.until <= now]
+        if over:
+            left = {user: one for user, one in self.held().items() if one.until > now}
+            self._write(left)
+            self._write_tables(left)
+            self._runs(("postfix", "reload"))
+            for one in over:
+                if "passwd" in one.pieces:
+                    self._runs(("usermod", "-U", "--", one.user))
+        return [one.user for one in over]
+
+    # ── pieces ──
+
+    def _hold(self, wanted: Held) -> tuple[str, bool]:
+        asked = self._runs(("postconf", "-nh", "smtpd_end_of_data_restrictions"))
+        if isinstance(asked, Unknown) or HOLD_TABLE not in asked:
+            why = asked.why if isinstance(asked, Unknown) else "Postfix does not ask for held accounts"
+            return f"its mail is not held: {why}; lockdown plan --item monitoring", False
+        self._write_tables({**self.held(), wanted.user: msgspec.structs.replace(wanted, pieces=("hold",))})
+        failed = self._runs(("postfix", "reload"))
+        said = self._runs(("postmap", "-q", wanted.user, f"texthash:{HOLD_TABLE}"))
+        if isinstance(failed, Unknown) or isinstance(said, Unknown) or not said.startswith("HOLD"):
+            why = next((one.why for one in (failed, said) if isinstance(one, Unknown)), "its table does not say so")
+            return f"its mail is not held: {why}", False
+        return "what it sends waits in the queue from now on", True
+
+    def _deny(self, wanted: Held) -> tuple[str, bool]:
+        asked = self._runs(("doveconf", "-n"))
+        if isinstance(asked, Unknown) or DENY_TABLE not in asked:
+            why = asked.why if isinstance(asked, Unknown) else "Dovecot does not ask for locked accounts"
+            return f"Dovecot goes on letting it in: {why}; lockdown plan --item monitoring", False
+        self._write_tables({**self.held(), wanted.user: msgspec.structs.replace(wanted, pieces=("hold", "deny"))})
+        self._runs(("doveadm", "auth", "cache", "flush", wanted.user))
+        return "its password opens nothing", True
+
+    def _lock_password(self, user: str) -> tuple[str, bool]:
+        if isinstance(self._runs(("getent", "passwd", user)), Unknown):
+            return "it is no account of the system, so its password could not be locked there either", False
+        failed = self._runs(("usermod", "-L", "--", user))
+        if isinstance(failed, Unknown):
+            return f"its password could not be locked: {failed.why}", False
+        return "the password of its system account is locked", True
+
+    def _end_sessions(self, wanted: Held) -> list[str]:
+        said = []
+        ended = sum(_ended(pid) for pid in self._talking_to(wanted.user))
+        if ended:
+            said.append(f"{ended} connections over which it was sending were ended")
+        if wanted.locked and not isinstance(self._runs(("doveadm", "kick", wanted.user)), Unknown):
+            said.append("its sessions were ended")
+        return said
+
+    def _talking_to(self, user: str) -> set[int]:
+        """Processes of Postfix that took mail from it last: one that goes on has the table of before."""
+        pattern = re.compile(
+            rb"/smtpd\[(\d{1,10})\]: \w{5,24}: client=[^\n]*, sasl_username="
+            + re.escape(user.encode())
+            + rb"(?:, [^\n]*)?$",
+            re.MULTILINE | re.IGNORECASE,
+        )
+        found: set[int] = set()
+        for log in self._logs:
+            with suppress(OSError), log.open("rb") as file:
+                file.seek(max(0, log.stat().st_size - _LOG_OCTETS))
+                found |= {int(pid) for pid in pattern.findall(file.read(_LOG_OCTETS))}
+        return found
+
+    # ── what was held ──
+
+    def _send_held(self, gone: Held) -> tuple[str, bool]:
+        queue = self._runs(("postconf", "-h", "queue_directory"))
+        if isinstance(queue, Unknown):
+            return f"what was held for it was not sent: {queue.why}", False
+        ids = held_for(Path(queue.strip()) / "hold", gone.user, gone.since)
+        for begin in range(0, len(ids), 200):
+            command = ("postsuper", *(word for id in ids[begin : begin + 200] for word in ("-H", id)))
+            if isinstance(failed := self._runs(command), Unknown):
+                return f"not all that was held for it is sent: {failed.why}", False
+        return f"{len(ids)} messages that were held are sent", True
+
+    # ── files ──
+
+    def _write(self, now: dict[str, Held]) -> None:
+        self._record.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        put(FileImage(str(self._record), msgspec.json.encode(list(now.values())), 0o644, os.geteuid(), os.getegid()))
+
+    def _write_tables(self, now: dict[str, Held]) -> None:
+        for path, piece, line in (
+            (HOLD_TABLE, "hold", "{user} HOLD this account is held\n"),
+            (DENY_TABLE, "deny", "{user}:::::::\n"),
+        ):
+            if Path(path).exists():
+                rows = "".join(line.format(user=one.user) for one in now.values() if piece in one.pieces)
+                with suppress(OperatorError):  # what is not there is seen where it is asked for
+                    put(FileImage(path, (_HEAD + rows).encode(), 0o644, 0, 0))
+
+
+def held_for(folder: Path, user: str, since: datetime) -> list[str]:
+    """Queue ids of what this account has handed in and what is held, since then."""
+    sign = b"sasl_username=" + user.encode().lower()
+    found = []
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry, _ in zip(entries, range(_MOST_QUEUE_FILES), strict=False):
+            with suppress(OSError):
+                if entry.is_file(follow_symlinks=False) and entry.stat().st_mtime >= since.timestamp() - 1:
+                    with Path(entry.path).open("rb") as file:
+                        octets = file.read(_RECORDS_OCTETS).lower()
+                    # The attribute is a record of its own: behind the name no letter of another may stand.
+                    at = octets.find(sign)
+                    length = octets[at - 1] if at > 0 else 0
+                    if at > 0 and length == len(sign):
+                        found.append(entry.name)
+    return sorted(found)
+
+
+def _ended(pid: int) -> bool:
+    with suppress(OSError):
+        if Path(f"/proc/{pid}/comm").read_text().strip() == "smtpd":
+            os.kill(pid, signal.SIGTERM)
+            return True
+    return False
