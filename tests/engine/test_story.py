@@ -14,12 +14,14 @@ from lockdown.cli import main
 from lockdown.console.page import build
 from lockdown.engine.story import Moment, blocked_networks, timeline
 from lockdown.model.alarm import Answer
+from lockdown.model.alert_path import key_of_path
 from lockdown.model.mail import AUTOMATIC
 from lockdown.model.record import BlockRecord
 from lockdown.model.restraint import Restraint
 from lockdown.model.traffic import Dimension, Rung
 from lockdown.model.window import CanaryPath, ToldPath
 from lockdown.state.store import open_store
+from lockdown.state.told import PathMemory, ToldFile, ToldIncident, keep_told
 from tests.console.test_app import an_app, get
 from tests.console.test_page import facts
 from tests.engine.test_alerts import FLOOD
@@ -61,6 +63,7 @@ def test_a_person_who_ended_it_is_named_and_a_shadow_says_that_it_did_nothing() 
     assert [says for what, says, _ in moments if what == "ended"] == [
         f"r3 (defer network {NET}) by ann; it would have met 4,012 messages and connections"
     ]
+    assert "so far" not in [what for what, _, _ in moments]  # the other answers another incident
 
 
 def test_the_end_of_a_block_is_part_of_the_story_and_an_older_block_is_not() -> None:
@@ -82,6 +85,10 @@ def test_incident_show_has_it_in_words_and_in_json(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("var").mkdir(mode=0o700)
+    url = "https://hooks.example/secret"
+    Path("lockdown.toml").write_text(f'[alerts]\nto = ["{url}", "ntfy://silent"]\n')
+    known = {1: ToldIncident("high", 0, True)}
+    keep_told(Path("var"), ToldFile(paths={key_of_path(url): PathMemory(known=known)}))
     now = datetime.now(UTC)
     with closing(open_store(Path("var"))) as store:
         answers = (replace(FLOOD.answers[0], at=now - MINUTE),)
@@ -95,6 +102,7 @@ def test_incident_show_has_it_in_words_and_in_json(
     assert lines[0] == FLOOD.says
     assert lines[-1] == "type: lockdown senders top"
     assert any("so far" in line and f"undo: lockdown block remove {id}" in line for line in lines)
+    assert "told      https://hooks.example/***" in lines
     main(["incident", "show", "1", "--json"])
     shown = json.loads(capsys.readouterr().out)
     assert [one["what"] for one in shown["timeline"]] == ["opened", "answered", "last seen", "so far"]

@@ -121,7 +121,7 @@ def _moments(store: Store, incident: Incident, now: datetime) -> tuple[Moment, .
     return timeline(incident, now, store.restraint_history(incident.opened_at), blocks)
 
 
-def _print_story(incident: Incident, moments: tuple[Moment, ...], told: list[str], now: datetime) -> None:
+def _print_story(incident: Incident, moments: tuple[Moment, ...], over: list[str], now: datetime) -> None:
     click.echo(paint(printable(incident.says), fg=_COLOURS[incident.severity], bold=True))
     _print_meanwhile(incident, now)
     times = f", back {incident.returned} times" if incident.returned else ""
@@ -138,8 +138,8 @@ def _print_story(incident: Incident, moments: tuple[Moment, ...], told: list[str
             click.echo(f"{name:<10}{printable(value)}")
     for evidence in incident.evidence:
         click.echo(f"{'evidence':<10}{printable(evidence.source)}: {printable(evidence.text)}")
-    if told:
-        click.echo(f"{'told':<10}{', '.join(told)}")
+    if over:
+        click.echo(f"{'told':<10}{', '.join(over)}")
     click.echo("\nwhat happened (UTC):")
     for moment in moments:
         click.echo(

@@ -89,7 +89,7 @@ def heartbeat_health(settings: Settings, now: datetime) -> Iterator[Health]:
     elif now.timestamp() - beats.beat_at > late:
         yield Health(name, False, f"last beat at {_when(beats.beat_at)}; {beats.why or 'nobody sends it'}")
     else:
-        yield Health(name, True, f"last beat at {_when(beats.beat_at)}")
+        yield Health(name, not beats.why, f"last beat at {_when(beats.beat_at)}{f'; {beats.why}' if beats.why else ''}")
 
 
 def _when(seconds: float | None) -> str:
