@@ -28,6 +28,7 @@ from benchmarks import (
     latency,
     log,
     machine,
+    queue,
     report,
     scan,
     throughput,
@@ -48,12 +49,13 @@ MEASUREMENTS: Measurements = {
     "scan": scan.measure,
     "audit": audit.measure,
     "log": log.measure,
+    "queue": queue.measure,
     "detector": detector.measure,
     "flood": flood.measure,
 }
 _BUSY = 0.5
 """Load for each processor, before we begin, above which nothing that is measured means much."""
-_LEFT_OUT_WHEN_QUICK = ("identity", "log", "flood")
+_LEFT_OUT_WHEN_QUICK = ("identity", "log", "flood", "queue")
 _QUICK = {
     "rounds": 2, "leg_seconds": 0.3, "idle_connections": 3000, "latency_messages": 400, "large_sizes": (10_000_000,),
 }  # fmt: skip
