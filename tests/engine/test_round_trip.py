@@ -15,6 +15,7 @@ from lockdown.config import Settings, read_settings
 from lockdown.engine.alert_health import canary_arrives, told_over
 from lockdown.engine.recent import Recent
 from lockdown.engine.round_trip import RoundTrips, canary_missed, canary_now, has_canary
+from lockdown.model.alert_path import key_of_path
 from lockdown.model.finding import Severity, State
 from lockdown.model.unknown import Unknown
 from lockdown.model.window import CanaryPath, ToldPath, Window
@@ -31,7 +32,9 @@ from lockdown.state.canary_rounds import (
 from lockdown.state.layout import StateDirectory
 from lockdown.state.maildir import deliver
 from lockdown.state.metrics import canary_numbers
+from lockdown.state.told import PathMemory, ToldFile, keep_told
 from lockdown.state.transactions import LoggedClient, Transaction, TransactionLog
+from tests.engine.watched import START, site
 from tests.gateway.house import House, house, run
 from tests.rig.network import free_port
 from tests.rig.upstream import Call, FakeUpstream, Say
@@ -123,6 +126,7 @@ def test_a_server_that_says_no_is_quoted(tmp_path: Path, moment: str, said: byte
         RoundTrips(settings_for(tmp_path, f"127.0.0.1:{server.port}"), tmp_path).fly(NOW)
     assert last(tmp_path).stage == stage
     assert said.decode().split("\r")[0] in last(tmp_path).why
+    assert flown(tmp_path).waiting == {}
 
 
 def test_what_is_accepted_and_comes_late_is_missed_and_yet_removed(tmp_path: Path) -> None:
@@ -180,6 +184,17 @@ def test_the_watch_says_when_nobody_knows_and_when_nobody_can_be_told() -> None:
     assert (alarm.name, alarm.object) == ("monitoring.alert-path-down", "ntfy://***")
     well = CanaryPath("127.0.0.1:2525", NOW.timestamp(), 0, "", "", NOW.timestamp(), 0.1)
     assert [*watch_canary.watch(Window(NOW, NOW, (), (), canary=(well,)), wanted)] == []
+
+
+def test_the_watch_makes_incidents_of_a_lost_canary_and_of_a_path_that_is_down(tmp_path: Path) -> None:
+    url = "https://hooks.example/secret"
+    with site(tmp_path, f'[alerts]\nto = ["{url}"]\n') as here:
+        lost = [Round((START + n * MINUTE / 2).timestamp(), False, "connect", "connection refused") for n in range(2)]
+        keep_flown(tmp_path, Flown(paths={"127.0.0.1:2525": lost}))
+        keep_told(tmp_path, ToldFile(paths={key_of_path(url): PathMemory(failures=3, why="it answers 500")}))
+        here.look()
+        assert here.open()["monitoring.canary-missed"].object == "127.0.0.1:2525"
+        assert here.open()["monitoring.alert-path-down"].object == "https://hooks.example/***"
 
 
 # ── when it flies ──

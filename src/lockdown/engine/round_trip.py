@@ -35,7 +35,8 @@ _FIRST_AFTER = timedelta(seconds=60)
 _STEP_SECONDS = 20.0
 _LOOK_SECONDS = (0.05, 5.0)
 """Between two looks into the mailbox, the first and the longest."""
-_MOST_AGE = 86400.0
+_MOST_AGE = 7200.0
+"""So long a letter that was missed is looked for, in a mailbox that may be a large one."""
 _SUBMISSION_PORT = 587
 _OURS = ("127.0.0.1", "::1", "localhost")
 
@@ -62,6 +63,8 @@ class _Flight:
     stage: str = "connect"
     """The one that comes next."""
     why: str = ""
+    refused: bool = False
+    """The server said no: it will never arrive."""
 
     def reached(self, stage: str, following: str) -> None:
         self.seconds[stage] = round(time.monotonic() - self.began, 4)
@@ -112,7 +115,9 @@ class RoundTrips:
 
     def round(self, now: datetime) -> None:
         """One round when it is time for it."""
-        if self._due is None or self._due > now + max(self._every, self._first_after):  # the first, or the clock was set back
+        if self._due is None or self._due > now + max(
+            self._every, self._first_after
+        ):  # the first, or the clock was set back
             self._due = now + self._first_after
         if now >= self._due:
             self._due = now + self._every
@@ -143,9 +148,9 @@ class RoundTrips:
         try:
             self._hand_over(flight, now)
         except smtplib.SMTPRecipientsRefused as error:
-            flight.why = "; ".join(_said(code, text) for code, text in error.recipients.values())
+            flight.why, flight.refused = "; ".join(_said(code, text) for code, text in error.recipients.values()), True
         except smtplib.SMTPResponseException as error:
-            flight.why = _said(error.smtp_code, error.smtp_error)
+            flight.why, flight.refused = _said(error.smtp_code, error.smtp_error), True
         except (OSError, smtplib.SMTPException, UnicodeError) as error:
             flight.why = _in_words(error)
         return flight
@@ -206,7 +211,8 @@ class RoundTrips:
         self, before: Flown, flights: list[_Flight], arrived: dict[str, Arrival], now: datetime
     ) -> dict[str, float]:
         """Letters that were accepted, or of which that is not known, and did not arrive."""
-        sent = {flight.mark: now.timestamp() for flight in flights if "greeting" in flight.seconds}
+        doubtful = [flight for flight in flights if "greeting" in flight.seconds and not flight.refused]
+        sent = {flight.mark: now.timestamp() for flight in doubtful}
         return {
             mark: at
             for mark, at in {**before.waiting, **sent}.items()

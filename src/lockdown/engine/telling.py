@@ -58,7 +58,7 @@ class Teller:
         self._settings, self._state, self._store = settings, state, store
         self._sender, self._beat, self._zone = sender, beat, zone
         self._within = within_seconds
-        self._host = settings.gateway.hostname or socket.getfqdn()
+        self._host = host_of(settings)
         self._hanging: dict[str, Bounded] = {}
 
     def round(self, now: datetime, canary_missed: str = "") -> None:
@@ -171,6 +171,12 @@ class Bounded(threading.Thread):
         return NotTold(f"no end in {seconds:.0f} s") if self.is_alive() else self._outcome
 
 
+def host_of(settings: Settings) -> str:
+    """What this machine is called in what people are told."""
+    name = settings.gateway.hostname or socket.getfqdn()
+    return socket.gethostname() if name.startswith("localhost") else name
+
+
 def _incidents(store: Store) -> dict[int, Incident]:
     """The newest, and all that are open."""
     return {one.number: one for one in (*store.incidents(limit=_MOST_INCIDENTS), *store.open_incidents())}
@@ -258,7 +264,7 @@ class Tried:
 
 def try_paths(settings: Settings, now: datetime, sender: Sender = alert_paths.tell) -> Iterator[Tried]:
     """A test message over each path, one after the other."""
-    host = settings.gateway.hostname or socket.getfqdn()
+    host = host_of(settings)
     body = f"This is a test that somebody at {host} has asked for at {moment(now)}. Nothing is wrong."
     words = Words(f"Lockdown {host}: a test", body, Severity.LOW)
     urls = settings.alerts.to
