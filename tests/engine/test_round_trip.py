@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,6 +39,7 @@ from lockdown.state.told import PathMemory, ToldFile, keep_told
 from lockdown.state.transactions import LoggedClient, Transaction, TransactionLog
 from tests.engine.watched import START, site
 from tests.gateway.house import House, house, run
+from tests.rig.certificate import make_certificate
 from tests.rig.network import free_port
 from tests.rig.upstream import Call, FakeUpstream, Say
 
@@ -184,6 +188,48 @@ def test_the_watch_says_when_nobody_knows_and_when_nobody_can_be_told() -> None:
     assert (alarm.name, alarm.object) == ("monitoring.alert-path-down", "ntfy://***")
     well = CanaryPath("127.0.0.1:2525", NOW.timestamp(), 0, "", "", NOW.timestamp(), 0.1)
     assert [*watch_canary.watch(Window(NOW, NOW, (), (), canary=(well,)), wanted)] == []
+
+
+class Submission:
+    """A submission server's handler: who signed in sends, and it lies in the mailbox at once."""
+
+    def __init__(self, mailbox: Path) -> None:
+        self.mailbox, self.senders = mailbox, list[tuple[str, bool]]()
+
+    async def handle_DATA(self, server: object, session: Session, envelope: Envelope) -> str:
+        self.senders.append((envelope.mail_from or "", session.ssl is not None))
+        deliver(self.mailbox, [envelope.original_content or b""])
+        return "250 taken"
+
+
+def test_over_submission_it_signs_in_encrypted_and_sends_as_himself(tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(make_certificate(tmp_path / "pair.pem", "mail.example.org"))
+    handler, port = Submission(tmp_path / "mail"), free_port()
+
+    def signs_in(server: object, session: object, envelope: object, mechanism: str, given: LoginPassword) -> AuthResult:
+        return AuthResult(success=given == LoginPassword(b"canary", b"secret"), handled=False)
+
+    controller = Controller(
+        handler, "127.0.0.1", port, tls_context=context, require_starttls=True, authenticator=signs_in,
+        auth_required=True, decode_data=False,
+    )  # fmt: skip
+    (tmp_path / "pw").write_text("secret\n")
+    more = f'canary_servers = ["submission://canary@127.0.0.1:{port}"]\n'
+    more += f'canary_submission_password = "{tmp_path / "pw"}"\n'
+    wanted = settings_for(tmp_path, f"127.0.0.1:{free_port()}", more)
+    controller.start()
+    try:
+        RoundTrips(wanted, tmp_path).fly(NOW)
+        (tmp_path / "pw").write_text("wrong")
+        RoundTrips(wanted, tmp_path).fly(NOW + 5 * MINUTE)
+    finally:
+        controller.stop()
+    first, second = flown(tmp_path).paths[f"submission 127.0.0.1:{port}"]
+    assert first.arrived, first
+    assert handler.senders == [("canary@example.org", True)]
+    assert (second.stage, "535" in second.why) == ("accepted", True)
+    assert "wrong" not in second.why
 
 
 def test_the_watch_makes_incidents_of_a_lost_canary_and_of_a_path_that_is_down(tmp_path: Path) -> None:
