@@ -11,7 +11,6 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,16 +67,25 @@ def rounds_of(settings: Settings, state: Path, every_seconds: float) -> list[Rou
     """What there is to do under these settings."""
     rounds = []
     if settings.alerts.to or settings.alerts.heartbeat:
-        rounds.append(Rounds("alerts", lambda: _tell(settings, state), every_seconds))
+        rounds.append(Rounds("alerts", Telling(settings, state).round, every_seconds))
     if has_canary(settings):
         trips = RoundTrips(settings, state)
         rounds.append(Rounds("canary", lambda: trips.round(_now()), every_seconds))
     return rounds
 
 
-def _tell(settings: Settings, state: Path) -> None:
-    with closing(open_store(state)) as store:
-        Teller(settings, state, store).round(_now(), canary_missed(settings, state, _now()))
+class Telling:
+    """One teller for the life of its thread: it remembers which path still hangs."""
+
+    def __init__(self, settings: Settings, state: Path) -> None:
+        self._settings, self._state = settings, state
+        self._teller: Teller | None = None
+
+    def round(self) -> None:
+        """The store is opened by the thread that uses it, and again where that has failed."""
+        if self._teller is None:
+            self._teller = Teller(self._settings, self._state, open_store(self._state))
+        self._teller.round(_now(), canary_missed(self._settings, self._state, _now()))
 
 
 def _now() -> datetime:
