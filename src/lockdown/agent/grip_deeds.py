@@ -57,7 +57,7 @@ class GripDeeds:
         until = max(now + timedelta(seconds=request.seconds), already.until if already else now)
         outcome = self._hands.grip(Held(request.user, request.lock, since, until, request.by, request.why))
         if outcome.until is None:
-            return verbs.Refused(outcome.says, "lockdown plan --item monitoring")
+            return verbs.Refused(outcome.says, "lockdown user hold …     (after that)")
         return verbs.Done(outcome.says, outcome.until)
 
     def _release(self, request: verbs.ReleaseUser) -> verbs.Reply:

@@ -20,7 +20,6 @@ from lockdown.model.errors import OperatorError
 from lockdown.model.unknown import Unknown
 
 LONGEST = timedelta(days=30)
-PLAN = "lockdown plan --item monitoring"
 
 
 def grips() -> dict[str, Held]:
@@ -71,7 +70,7 @@ def _here(settings: Settings, deed: Callable[[GripHands], Deed]) -> Deed:
 def _grip_here(hands: GripHands, wanted: Held) -> Deed:
     outcome = hands.grip(wanted)
     if outcome.until is None:
-        return Deed(False, outcome.says, undo=PLAN)
+        return Deed(False, outcome.says, undo="lockdown user hold …     (after that)")
     return Deed(True, outcome.says, outcome.until, f"lockdown user release {wanted.user}")
 
 

@@ -1,17 +1,18 @@
 """Hold one account: what it hands in waits in the queue, its sessions end, its password opens nothing; and let it go.
 
 The record, owned by root, is what counts; the tables that Postfix and Dovecot read are written from it, whole. Whether
-they are asked at all was set up once (`lockdown plan --item monitoring`); where they are not, that is said, and what
-else can be done is done. Nothing is refused and nothing deleted: what was held is sent when the account is let go.
+they are asked at all was set up once; where they are not, that is said with what to type, and what else can be done is
+done. Nothing is refused and nothing deleted: what was held is sent when the account is let go.
 
 Fails as: sentences in `Outcome.missing` for each piece that could not be done.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
-import signal
+import socket
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,12 +30,18 @@ from lockdown.model.unknown import Unknown
 
 HOLD_TABLE = "/etc/postfix/lockdown-held-users"
 DENY_TABLE = "/etc/dovecot/lockdown-locked-users"
+WIRE_HOLD = (
+    f"type once: touch {HOLD_TABLE} && postconf -e "
+    f"'smtpd_end_of_data_restrictions = check_sasl_access texthash:{HOLD_TABLE}' && postfix reload"
+)
+WIRE_DENY = f"put once before its other databases: passdb {{ driver = passwd-file, deny = yes, args = {DENY_TABLE} }}"
 USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=@-]{0,127}")
 """What can be a line of a table, and an argument, without a second meaning."""
 _HEAD = "# Written by Lockdown from its record of held accounts; to let one go: lockdown user release USER\n"
 _LOG_OCTETS = 2 << 20
 _MOST_QUEUE_FILES = 100_000
 _RECORDS_OCTETS = 64 << 10
+_MOST_AT_ONCE = 200
 
 Runs = Callable[[Sequence[str]], Reading]
 
@@ -127,7 +134,7 @@ class GripHands:
         asked = self._runs(("postconf", "-nh", "smtpd_end_of_data_restrictions"))
         if isinstance(asked, Unknown) or HOLD_TABLE not in asked:
             why = asked.why if isinstance(asked, Unknown) else "Postfix does not ask for held accounts"
-            return f"its mail is not held: {why}; lockdown plan --item monitoring", False
+            return f"its mail is not held: {why}; {WIRE_HOLD}", False
         self._write_tables({**self.held(), wanted.user: msgspec.structs.replace(wanted, pieces=("hold",))})
         failed = self._runs(("postfix", "reload"))
         said = self._runs(("postmap", "-q", wanted.user, f"texthash:{HOLD_TABLE}"))
@@ -140,7 +147,7 @@ class GripHands:
         asked = self._runs(("doveconf", "-n"))
         if isinstance(asked, Unknown) or DENY_TABLE not in asked:
             why = asked.why if isinstance(asked, Unknown) else "Dovecot does not ask for locked accounts"
-            return f"Dovecot goes on letting it in: {why}; lockdown plan --item monitoring", False
+            return f"Dovecot goes on letting it in: {why}; {WIRE_DENY}", False
         self._write_tables({**self.held(), wanted.user: msgspec.structs.replace(wanted, pieces=("hold", "deny"))})
         self._runs(("doveadm", "auth", "cache", "flush", wanted.user))
         return "its password opens nothing", True
@@ -188,6 +195,8 @@ class GripHands:
             command = ("postsuper", *(word for id in ids[begin : begin + 200] for word in ("-H", id)))
             if isinstance(failed := self._runs(command), Unknown):
                 return f"not all that was held for it is sent: {failed.why}", False
+        for id in ids[:_MOST_AT_ONCE]:  # the others go with the next run of the queue
+            self._runs(("postqueue", "-i", id))
         return f"{len(ids)} messages that were held are sent", True
 
     # ── files ──
@@ -225,9 +234,40 @@ def held_for(folder: Path, user: str, since: datetime) -> list[str]:
     return sorted(found)
 
 
+_PIDFD_GETFD = 438
+"""The number of this system call (Linux 5.6) on every architecture."""
+_PRIVILEGED = 1024
+
+
 def _ended(pid: int) -> bool:
+    """The connection of an smtpd to its client is closed, as if the client had hung up.
+
+    The process is not killed: master takes one that dies in its first session for a broken program, and lets nobody in
+    for a minute.
+    """
     with suppress(OSError):
         if Path(f"/proc/{pid}/comm").read_text().strip() == "smtpd":
-            os.kill(pid, signal.SIGTERM)
-            return True
+            process = os.pidfd_open(pid)
+            try:
+                numbers = [int(path.name) for path in Path(f"/proc/{pid}/fd").iterdir()]
+                return sum(_shut(process, number) for number in numbers) > 0
+            finally:
+                os.close(process)
+    return False
+
+
+def _shut(process: int, number: int) -> bool:
+    descriptor = ctypes.CDLL(None, use_errno=True).syscall(_PIDFD_GETFD, process, number, 0)
+    if descriptor < 0:
+        return False
+    try:
+        with socket.socket(fileno=descriptor) as connection:
+            # Its own questions to others, to a milter for one, come from a port that anybody may have.
+            is_client = connection.family in (socket.AF_INET, socket.AF_INET6)
+            if is_client and connection.getpeername() and connection.getsockname()[1] < _PRIVILEGED:
+                connection.shutdown(socket.SHUT_RDWR)
+                return True
+    except OSError:
+        with suppress(OSError):
+            os.close(descriptor)
     return False

@@ -36,23 +36,4 @@ OLD_PASSWORD = Control(
     evidence="one account failing from a network that has opened it before, and that tries no other",
     in_flight=True,
 )
-HOLD_READY = Control(
-    id="monitoring.accounts-can-be-held",
-    title="The mail of one account can be held, and nobody else's",
-    severity=Severity.MEDIUM,
-    why="Without this, a hijacked account can only be told of; it sends until somebody comes.",
-    fix="lockdown plan --item monitoring",
-    evidence="smtpd_end_of_data_restrictions of each service where users sign in",
-    references=("https://www.postfix.org/access.5.html",),
-)
-LOCK_READY = Control(
-    id="monitoring.accounts-can-be-locked",
-    title="One account can be locked at once",
-    severity=Severity.MEDIUM,
-    why="A thief who is signed in, or has the password, reads and deletes mail until it opens nothing.",
-    fix="lockdown plan --item monitoring",
-    evidence="the password databases of Dovecot, in their order",
-    references=("https://doc.dovecot.org/2.3/configuration_manual/authentication/password_databases_passdb/",),
-)
 ACCOUNT_CONTROLS = (HIJACKED, GUESSING, OLD_PASSWORD)
-GRIP_CONTROLS = (HOLD_READY, LOCK_READY)

@@ -1,0 +1,118 @@
+"""The agent holds accounts within its bounds: whom, how many, for how long, and who may let go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from lockdown.agent import verbs
+from lockdown.agent.deeds import Deeds, Peer
+from lockdown.agent.grip_deeds import MOST_GRIPS, GripDeeds
+from lockdown.host.grip_hands import HOLD_TABLE, GripHands, held_for
+from lockdown.model.snapshot import Reading, Snapshot
+from lockdown.model.unknown import Unknown
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+WIRED = {
+    "postconf": f"check_sasl_access texthash:{HOLD_TABLE}\n",
+    "postfix": "",
+    "postmap": "HOLD this account is held\n",
+}
+
+
+class Commands:
+    """Answers as the machine would, and remembers what was asked."""
+
+    def __init__(self, answers: dict[str, str]) -> None:
+        self.answers, self.asked = answers, list[Sequence[str]]()
+
+    def __call__(self, argv: Sequence[str]) -> Reading:
+        self.asked.append(tuple(argv))
+        return self.answers.get(argv[0], Unknown(f"{argv[0]} is not there"))
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Path:
+    return tmp_path / "lockdown" / "held-accounts.json"
+
+
+def deeds(record: Path, answers: dict[str, str]) -> GripDeeds:
+    return GripDeeds(GripHands((), record, Commands(answers)))
+
+
+def hold(user: str = "anna@example.org", *, lock: bool = False, seconds: int = 3600) -> verbs.GripUser:
+    return verbs.GripUser(user=user, lock=lock, seconds=seconds, why="sends spam", by="lockdown")
+
+
+def test_an_account_is_held_until_its_term_and_then_no_more(record: Path) -> None:
+    ours = deeds(record, WIRED)
+    reply = ours.answer(hold(), NOW)
+    assert isinstance(reply, verbs.Done)
+    assert reply.until == NOW + timedelta(hours=1)
+    assert list(GripHands((), record).held()) == ["anna@example.org"]
+    assert ours.expire(NOW + timedelta(minutes=59)) == []
+    assert ours.expire(NOW + timedelta(hours=1)) == ["anna@example.org"]
+    assert GripHands((), record).held() == {}
+
+
+def test_where_nothing_can_be_done_nobody_is_said_to_be_held(record: Path) -> None:
+    reply = deeds(record, {}).answer(hold(), NOW)
+    assert isinstance(reply, verbs.Refused)
+    assert "postconf -e" in reply.why
+    assert GripHands((), record).held() == {}
+
+
+def test_a_lock_of_which_a_piece_is_missing_says_so(record: Path) -> None:
+    reply = deeds(record, WIRED).answer(hold(lock=True), NOW)
+    assert isinstance(reply, verbs.Done)
+    assert "NOT done: Dovecot goes on letting it in" in reply.says
+
+
+def test_a_longer_term_is_not_cut_by_a_shorter_one(record: Path) -> None:
+    ours = deeds(record, WIRED)
+    ours.answer(hold(seconds=86400), NOW)
+    reply = ours.answer(hold(seconds=3600), NOW)
+    assert isinstance(reply, verbs.Done)
+    assert reply.until == NOW + timedelta(days=1)
+
+
+def test_a_runaway_is_stopped(record: Path) -> None:
+    ours = deeds(record, WIRED)
+    replies = [ours.answer(hold(f"user{number}"), NOW) for number in range(MOST_GRIPS + 1)]
+    assert [type(reply) for reply in replies[:-1]] == [verbs.Done] * MOST_GRIPS
+    assert isinstance(replies[-1], verbs.Refused)
+    assert isinstance(ours.answer(hold("later"), NOW + timedelta(hours=2)), verbs.Done)
+
+
+@pytest.mark.parametrize("user", ["", "-H", "anna bob", "anna\nbob HOLD", "a:b", "x" * 200, "../etc"])
+def test_a_name_that_is_more_than_a_name_is_none(user: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        verbs.decode_request(verbs.encode(hold(user)))
+
+
+def test_only_root_lets_go(record: Path) -> None:
+    ours = deeds(record, WIRED)
+    nobody = Snapshot("host", NOW, "", {})
+    agent = Deeds(None, lambda: (), lambda: nobody, NOW, grips=ours.answer)  # type: ignore[arg-type]
+    assert isinstance(agent.answer(hold(), NOW, Peer(1234, 1)), verbs.Done)
+    release = verbs.ReleaseUser(user="anna@example.org", by="x")
+    assert isinstance(agent.answer(release, NOW, Peer(1234, 1)), verbs.Refused)
+    assert isinstance(agent.answer(release, NOW, Peer(0, 1)), verbs.Done)
+    assert isinstance(agent.answer(release, NOW, Peer(0, 1)), verbs.Refused)
+
+
+def test_what_is_held_for_one_account_is_found_and_nobody_elses(tmp_path: Path) -> None:
+    def record_of(text: bytes) -> bytes:
+        return b"A" + bytes([len(text)]) + text
+
+    for name, user in (("AAAA1111", b"anna"), ("BBBB2222", b"annabel"), ("CCCC3333", b"Anna")):
+        (tmp_path / name).write_bytes(b"C\x04abcd" + record_of(b"sasl_username=" + user) + b"S\x01x")
+    (tmp_path / "DDDD4444").write_bytes(b"\xff" * 100)
+    since = datetime.now(UTC) - timedelta(minutes=1)
+    assert held_for(tmp_path, "anna", since) == ["AAAA1111", "CCCC3333"]
+    assert held_for(tmp_path, "anna", since + timedelta(hours=1)) == []
+    assert held_for(tmp_path / "none", "anna", since) == []
