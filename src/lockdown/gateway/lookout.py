@@ -14,8 +14,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from lockdown.engine.life import UNPROVEN, Told
@@ -103,11 +103,10 @@ class Lookout:
                 due, soonest = now() + self._pace.look, now() + self._pace.apart
 
     def _written(self) -> tuple[tuple[str, int], ...]:
-        """How much the log holds: what has grown is worth a glance."""
+        """How much the logs hold, the mail server's too: what has grown is worth a glance."""
         files = sorted(self._worker.state.log.glob("gateway-*.jsonl"))[-2:]
-        with suppress(OSError):
-            return tuple((file.name, file.stat().st_size) for file in files)
-        return ()
+        files += [Path(log) for log in self._worker.settings.monitoring.mail_logs]
+        return tuple((str(file), _size(file)) for file in files)
 
     async def _glance(self, watch: Watch) -> bool:
         try:
@@ -169,3 +168,10 @@ def _tell(look: Look) -> None:
                     incident.says, incident.number)  # fmt: skip
     for incident in look.closed:
         log.warning("incident %d is over: %s", incident.number, incident.says)
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
