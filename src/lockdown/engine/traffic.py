@@ -54,6 +54,8 @@ _GENERATIONS, _GENERATION_DAYS = 4, 10
 _MOST_GOOD = 12_000
 _GREATEST = 50
 _MOST_SENT = 20_000
+_USUAL_ROOM = 5 << 30
+"""Of a mailbox for which no limit is written down."""
 _BOUNCES_WITHIN = 5 * 86400
 _MOST_BLAMED = 200
 _MOST_DELIVERIES = 2000
@@ -109,6 +111,7 @@ class TrafficCounter:
     def __init__(self, settings: Settings, folder: Path, *, most: int = MOST_SEEN) -> None:
         self._file, self._most = folder / FILE, most
         self._tag = settings.antispam.tag
+        self._room = int(settings.mailboxes.limit) or _USUAL_ROOM
         trusted = networks(settings.gateway.trusted_networks)
         # Where a message is from, and whether it is from us: dear to work out, and the same clients come again.
         self._origin = lru_cache(8192)(lambda address: (_places(address), address in trusted))
@@ -347,6 +350,7 @@ class TrafficCounter:
             good_messages=memory.good_messages(),
             greatest=self._greatest_sources() if keys else frozenset(),
             days=memory.seconds / _DAY,
+            room=self._room,
             own_bounces=memory.own_bounces,
             relay_attempts=(memory.relay_today, memory.relay_usual),
             stages=tuple(Stage(name, lately[name], memory.stages[name]) for name in lately if name in memory.stages),

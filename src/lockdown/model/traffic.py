@@ -223,6 +223,8 @@ class Traffic:
     """The sources of most good mail: never answered to as a whole."""
     days: float = 0.0
     """For so long good mail has been counted."""
+    room: int = 0
+    """Octets that an empty mailbox holds; 0: nobody knows."""
     own_bounces: int = 0
     """Bounces of letters that went out here, ever recognised: without any, nobody knows whether they would be."""
     relay_attempts: tuple[int, float] = (0, 0.0)

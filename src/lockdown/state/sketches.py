@@ -1,4 +1,4 @@
-"""Counting much in little memory: the heaviest of many keys, how many differ, what is usual, what is far beyond it.
+"""Counting much in little memory: the heaviest of many keys, and what each of them usually has.
 
 Pure and bounded; time is an argument and never read. Each structure says how far it may be wrong.
 
@@ -7,10 +7,7 @@ Fails as: nothing; more keys than there is room for make the counts rougher, wit
 
 from __future__ import annotations
 
-import math
-from collections import deque
 from collections.abc import Hashable, Iterator
-from hashlib import blake2b
 from typing import Generic, NamedTuple, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -95,90 +92,6 @@ class SpaceSaving(Generic[K]):
         yield from self._counts.items()
 
 
-SPANS = (10.0, 60.0, 600.0, 3600.0, 86400.0)
-"""10 s, 1 min, 10 min, 1 h, 1 d."""
-_PANES = 10
-
-
-class Panes:
-    """Sums of the last 10 s, minute, ten minutes, hour and day.
-
-    Of each span ten panes are kept, and the oldest is dropped whole: everything younger than nine tenths of the span is
-    counted, nothing older than the span is. A time before the newest counts as the newest.
-    """
-
-    __slots__ = ("_newest", "_panes")
-
-    def __init__(self) -> None:
-        self._newest = -math.inf
-        self._panes: tuple[deque[tuple[int, int]], ...] = tuple(deque() for _ in SPANS)
-
-    def add(self, amount: int, at: float) -> None:
-        """Count this much at this time."""
-        self._newest = at = max(at, self._newest)
-        for span, panes in zip(SPANS, self._panes, strict=True):
-            number = int(at * _PANES / span)
-            if panes and panes[-1][0] == number:
-                panes[-1] = (number, panes[-1][1] + amount)
-            else:
-                panes.append((number, amount))
-                _drop(panes, number)
-
-    def totals(self, now: float) -> tuple[int, ...]:
-        """For each span, what was counted within it."""
-        now = max(now, self._newest)
-        return tuple(
-            sum(amount for number, amount in panes if number > int(now * _PANES / span) - _PANES)
-            for span, panes in zip(SPANS, self._panes, strict=True)
-        )
-
-
-def _drop(panes: deque[tuple[int, int]], newest: int) -> None:
-    while panes[0][0] <= newest - _PANES:
-        panes.popleft()
-
-
-class HyperLogLog:
-    """How many different ones, in 256 octets: wrong by 7 % in the mean (Flajolet et al. 2007), exact when few."""
-
-    __slots__ = ("_few", "_registers")
-
-    _BITS = 8
-    _FEW = 32
-
-    def __init__(self) -> None:
-        self._few: set[int] | None = set()
-        self._registers = bytearray(1 << self._BITS)
-
-    def add(self, value: str) -> None:
-        """One more, or one that is known."""
-        number = int.from_bytes(blake2b(value.encode("utf-8", "surrogateescape"), digest_size=8).digest())
-        if self._few is not None:
-            self._few.add(number)
-            if len(self._few) > self._FEW:
-                self._few = None
-        index, rest = number & 0xFF, number >> self._BITS
-        rank = 64 - self._BITS - rest.bit_length() + 1
-        if rank > self._registers[index]:
-            self._registers[index] = rank
-
-    def count(self) -> int:
-        """About how many."""
-        if self._few is not None:
-            return len(self._few)
-        size = len(self._registers)
-        raw = 0.7213 / (1 + 1.079 / size) * size * size / sum(2.0**-rank for rank in self._registers)
-        empty = self._registers.count(0)
-        # For few of them the empty registers tell more (linear counting).
-        return round(size * math.log(size / empty)) if raw <= 2.5 * size and empty else round(raw)
-
-    def merge(self, other: HyperLogLog) -> None:
-        """Those of the other too."""
-        few = self._few | other._few if self._few is not None and other._few is not None else None
-        self._few = few if few is not None and len(few) <= self._FEW else None
-        self._registers = bytearray(map(max, self._registers, other._registers))
-
-
 HOURS_OF_WEEK = 168
 _MEAN_WEIGHT, _HOUR_WEIGHT = 0.05, 0.4
 """Of the newest hour: the mean remembers a day or two, the hour of the week some weeks."""
@@ -234,21 +147,3 @@ class Baseline:
             kept = sorted(weight, key=weight.__getitem__, reverse=True)[: self._most * 3 // 4]
             self.means = {key: self.means[key] for key in kept}
             self.hours = {key: self.hours[key] for key in kept if key in self.hours}
-
-
-_DISPERSION = 3.0
-"""Mail comes in bursts: its variance is far above that of a Poisson process of the same mean."""
-
-
-def tail(count: int, mean: float) -> float:
-    """The chance that so many or more come where `mean` are usual (negative binomial). Never told too small."""
-    if count <= mean:
-        return 1.0
-    if mean <= 0:
-        return 0.0 if count else 1.0
-    r, p = _DISPERSION, mean / (mean + _DISPERSION)
-    log_chance = math.lgamma(count + r) - math.lgamma(r) - math.lgamma(count + 1)
-    log_chance += r * math.log(1 - p) + count * math.log(p)
-    # Each further term is smaller by this factor at least, from here on.
-    ratio = p * (count + r) / (count + 1)
-    return 1.0 if ratio >= 1 else min(1.0, math.exp(log_chance) / (1 - ratio))

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from lockdown.checklist.monitoring.attribution import explanations
 from lockdown.checklist.monitoring.watch import watch
 from lockdown.config import Settings
 from lockdown.model.alarm import Alarm
@@ -98,6 +99,15 @@ def test_a_source_of_most_good_mail_is_not_answered_to_alone(town: Town) -> None
     assert matches(alarm), "it is answered"
     for match in matches(alarm):
         assert Dimension.BODY in match or Dimension.SUBJECT in match, match
+
+
+def test_the_greatest_sources_are_named_by_no_explanation_of_one_value(town: Town) -> None:
+    for index in range(60):
+        town.comes(client="203.0.113.9", to=["anna@example.org"], body=["bomb"], spam=9.0, sender=f"x{index}@x.example")
+    traffic = replace(town.traffic(), greatest=frozenset({(CLIENT, "203.0.113.9"), (NETWORK, "203.0.113.0/24")}))
+    found = explanations([one for one in traffic.seen if one.spam], traffic)
+    assert found
+    assert all(one.match not in (((CLIENT, "203.0.113.9"),), ((NETWORK, "203.0.113.0/24"),)) for one in found)
 
 
 def test_a_client_that_we_trust_is_told_and_not_answered() -> None:
@@ -198,6 +208,14 @@ def test_a_newsletter_to_five_thousand_is_no_flood(town: Town) -> None:
 def test_a_newsletter_without_list_header_is_vouched_for(town: Town) -> None:
     newsletter(town, 500, lists=False)
     assert town.alarms() == {}
+
+
+def test_a_vouched_letter_to_everybody_of_which_a_fifth_is_spam_is_no_newsletter(town: Town) -> None:
+    newsletter(town, 400)
+    newsletter(town, 100, spam=9.0)
+    assert town.alarms() == {}, "a fifth alone is no flood, either"
+    newsletter(town, 300, spam=9.0)
+    assert "flood" in town.alarms()
 
 
 def test_the_same_unvouched_and_as_spam_is_a_flood(town: Town) -> None:
@@ -312,6 +330,15 @@ def test_bounces_of_our_own_letters_are_no_backscatter_and_others_are_held() -> 
 
 def test_who_has_not_known_for_days_what_went_out_holds_no_bounce() -> None:
     town = own_bounces(days=1)
+    for index in range(25):
+        town.comes(client=f"192.0.2.{index}", sender="", to=["dora@example.org"], about=[f"not{index}"])
+    assert town.alarms()["backscatter"].wishes == ()
+
+
+def test_where_no_bounce_of_ours_was_ever_recognised_none_is_held() -> None:
+    town = Town('[gateway]\ntrusted_networks = ["10.0.0.0/8"]')
+    town.comes(client="10.0.0.1", sender="carla@example.org", to=["u@far.example"], names="ours")
+    town.pass_time(timedelta(days=6), 2 * MINUTE)
     for index in range(25):
         town.comes(client=f"192.0.2.{index}", sender="", to=["dora@example.org"], about=[f"not{index}"])
     assert town.alarms()["backscatter"].wishes == ()

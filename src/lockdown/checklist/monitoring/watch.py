@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from lockdown.checklist.mailboxes.fitting import BY_PROFILE
 from lockdown.checklist.monitoring import accounts, watch_canary
 from lockdown.checklist.monitoring.attribution import (
     CONTENT,
@@ -24,6 +23,7 @@ from lockdown.checklist.monitoring.attribution import (
     is_proven,
     labels_not_used,
 )
+from lockdown.checklist.monitoring.chance import tail
 from lockdown.checklist.monitoring.flood_controls import (
     BOUNCES,
     BYTE_BOMB,
@@ -54,7 +54,6 @@ from lockdown.model.traffic import (
 )
 from lockdown.model.unknown import Unknown
 from lockdown.model.window import Window
-from lockdown.state.sketches import tail
 
 ITEM = "monitoring"
 FLOOR, FLOOR_OCTETS = 30, 100_000_000
@@ -107,7 +106,7 @@ def watch(window: Window, policy: Settings) -> Iterator[Alarm]:
     traffic = window.traffic
     if traffic is None or isinstance(traffic, Unknown):
         return
-    yield from _floods(traffic, policy)
+    yield from _floods(traffic)
     yield from _bounces(traffic)
     yield from _relay_seekers(traffic)
     yield from _sluggish(traffic)
@@ -137,7 +136,7 @@ def _unknown(window: Window) -> Iterator[Alarm]:
 # ── floods ──
 
 
-def _floods(traffic: Traffic, policy: Settings) -> Iterator[Alarm]:
+def _floods(traffic: Traffic) -> Iterator[Alarm]:
     """The largest first; what is mostly part of one that was told is not told again."""
     hitters = sorted(traffic.hitters, key=lambda one: (-one.messages, _ORDER.index(one.key[0])))
     hitters = [one for one in hitters if one.key[0] not in _UNLABELLED and one.key != _NULL and is_beyond(one, traffic)]
@@ -164,7 +163,7 @@ def _floods(traffic: Traffic, policy: Settings) -> Iterator[Alarm]:
         flood, found = _narrowed(flood, traffic)
         if found and any(_is_normal(one) for one in traffic.hitters if one.key in found[0].match):
             continue
-        alarm = None if _is_told(flood.seen, told) else _explained(flood, found, traffic, policy)
+        alarm = None if _is_told(flood.seen, told) else _explained(flood, found, traffic)
         if alarm is not None:
             told.append(set(map(id, flood.seen)))
             yield alarm
@@ -242,8 +241,6 @@ def _flood(hitter: Hitter, seen: Sequence[Seen], traffic: Traffic) -> Flood | No
     if len(seen) < FLOOR and sum([one.size for one in seen]) < FLOOR_OCTETS:
         return None
     sums = sums_of(seen)
-    if is_newsletter(sums, traffic):
-        return None
     reasons = tuple(_reasons(sums, traffic))
     return Flood(hitter, tuple(seen), reasons) if reasons else None
 
@@ -371,11 +368,11 @@ def _subscribed(recipient: str, seen: Sequence[Seen]) -> Alarm | None:
     )
 
 
-def _explained(flood: Flood, found: Sequence[Explanation], traffic: Traffic, policy: Settings) -> Alarm | None:
+def _explained(flood: Flood, found: Sequence[Explanation], traffic: Traffic) -> Alarm | None:
     is_of_us = all(one.trusted for one in flood.seen)
     if not found and flood.by.key[0].forgeability is Forgeability.LABEL and flood.by.key[0] is not Dimension.RECIPIENT:
         return None  # many who call themselves the same: what they have in common is told by another value, or nothing
-    fills = _fills(flood, traffic, policy)
+    fills = _fills(flood, traffic)
     is_spread = _is_spread(flood.seen)
     name, control = ("byte-bomb", BYTE_BOMB) if fills else ("forged-flood", FORGED) if is_spread else ("flood", FLOOD)
     unused = labels_not_used(flood.seen)
@@ -417,7 +414,7 @@ def _is_spread(seen: Sequence[Seen]) -> bool:
     return len(networks) >= SPREAD_NETWORKS and networks.most_common(1)[0][1] < SPREAD_SHARE * len(seen)
 
 
-def _fills(flood: Flood, traffic: Traffic, policy: Settings) -> str:
+def _fills(flood: Flood, traffic: Traffic) -> str:
     """How soon the mailbox that gets most of it would be full, if that is within the hour, even were it empty."""
     octets: Counter[str] = Counter()
     for one in flood.seen:
@@ -427,9 +424,8 @@ def _fills(flood: Flood, traffic: Traffic, policy: Settings) -> str:
     if not octets:
         return ""
     recipient, most = octets.most_common(1)[0]
-    room = int(policy.mailboxes.limit) or BY_PROFILE[policy.site.profile]
-    seconds = room * traffic.seconds / most if most else _HOUR
-    if most < FLOOR_OCTETS or seconds >= _HOUR:
+    seconds = traffic.room * traffic.seconds / most if most else _HOUR
+    if most < FLOOR_OCTETS or not 0 < seconds < _HOUR:
         return ""
     return f"{recipient} gets {most / 1e6:,.0f} MB, an empty mailbox of its size is full in {round(seconds / 60)} min"
 
