@@ -39,7 +39,7 @@ COMMANDS = {
     "senders": "who sends most: top",
     "incident": "what is wrong now, and what was done about it: list, show, close",
     "alert": "who is told of incidents, over which paths: status, test",
-    "user": "accounts: what they send, who is held and why: list, show, hold, lock, release",
+    "user": "accounts and who is held: list, show, hold, lock, release",
     "block": "networks shut out, and floods restrained: list, add, remove, why",
     "password": "is a password strong, for somebody who knows this company",
     "config": "settings: show, check, explain",
