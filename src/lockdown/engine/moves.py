@@ -25,6 +25,7 @@ from lockdown.model.trial import (
     Connect,
     Content,
     Deliver,
+    Flood,
     Heard,
     Hold,
     Knock,
@@ -46,6 +47,7 @@ _GREETINGS_SECONDS = 3.0
 _MORE_ANSWERS_SECONDS = 0.4
 _MOST_HELD = 200
 _MOST_TIMES = 500
+_TAKEN, _HELD = 250, "Held for review"
 NAME = "drill.example"
 
 
@@ -118,6 +120,8 @@ class Mover:
                 return self._content(move)
             case Deliver():
                 return self._deliver(move)
+            case Flood():
+                return self._flood(move)
             case Knock():
                 return self._knock(move)
             case Ask():
@@ -244,6 +248,38 @@ class Mover:
             return self._cut_off(wire, mark, lost) if verb == "DATA-END" else Heard(lost=str(lost), verb=verb)
         finally:
             wire.leave()
+
+    def _flood(self, move: Flood) -> Heard:
+        codes: list[int] = []
+        took: list[float] = []
+        wire = self._open(move.who, move.port)
+        said, began = Said(0, ""), time.monotonic()
+        try:
+            for line in ("", f"EHLO {NAME}"):
+                said = self._step(wire, "", line)
+            while said.code < 400 and len(codes) < min(move.letters, _MOST_TIMES):
+                start = time.monotonic()
+                said = self._one_of_many(wire, move, self._new_mark(len(codes)))
+                codes.append(said.code)
+                took.append(time.monotonic() - start)
+                if said.code != _TAKEN or _HELD in said.text or took[-1] >= move.slow_seconds:
+                    break
+                time.sleep(max(0.0, min(began + len(codes) / move.each_second - time.monotonic(), self._left(1.0))))
+        except Lost as lost:
+            return Heard(said.code, said.text, str(lost), codes=tuple(codes), took=tuple(took))
+        finally:
+            wire.leave()
+        return Heard(said.code, said.text, codes=tuple(codes), took=tuple(took))
+
+    def _one_of_many(self, wire: Wire, move: Flood, mark: str) -> Said:
+        """The answer that ended this letter."""
+        for line in (f"MAIL FROM:<{move.sender}>", f"RCPT TO:<{move.recipient}>", "DATA"):
+            if (said := self._step(wire, "", line)).code >= 400:
+                return said
+        wire.pour(pieces(letter(self._scene, mark, recipient=move.recipient), 0), time.monotonic() + _FINAL_SECONDS)
+        said = wire.ask(b".\r\n", self._left(_FINAL_SECONDS))
+        self._keep(mark, said)
+        return said
 
     def _steps(self, move: Deliver) -> Iterator[tuple[str, str]]:
         """Each verb with its line; the greeting has none."""

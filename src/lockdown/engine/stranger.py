@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from lockdown.host.commands import run
+from lockdown.model.step import STRANGERS
 from lockdown.model.trial import Who
 from lockdown.model.unknown import Unknown
 
 PREFIX = "lockdown-drill-"
-RANGE = "198.18.0.0/15"
+RANGE = STRANGERS
 _NAMESPACES = Path("/run/netns")
 _NEAR, _FAR = "198.18.0.1", "198.18.0.2"
 _NEAR6 = "fd4c:6f63:6b64:6f77::1"

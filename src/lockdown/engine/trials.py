@@ -19,13 +19,16 @@ from typing import TypeAlias
 
 from lockdown.engine.canary import Canary
 from lockdown.engine.drill import BY
+from lockdown.engine.drill_incidents import is_of_a_drill
 from lockdown.engine.drill_queue import clear_queue
 from lockdown.engine.drill_report import Report, TrialResult
+from lockdown.engine.incidents import answered
 from lockdown.engine.moves import NAME, Kept, Mover
 from lockdown.engine.signing_in import Account
 from lockdown.engine.sink import Sink
 from lockdown.engine.stranger import RANGE, Vantage
 from lockdown.engine.wire import Lost, Wire
+from lockdown.model.alarm import Answer
 from lockdown.model.finding import State
 from lockdown.model.snapshot import Snapshot
 from lockdown.model.trial import Deliver, Heard, Move, Need, Scene, Told, Trial, Who
@@ -39,6 +42,7 @@ _GREETING_SECONDS = 20.0
 _DOUBTFUL_SECONDS = 3.0
 """How long is waited for a letter that nobody has said to have taken."""
 _MOST_LINES = 400
+_DRILLED = "it was a drill of this machine: what was done about it is lifted"
 
 Progress: TypeAlias = Callable[[TrialResult], None]
 
@@ -230,6 +234,22 @@ class _Hall:
         if marks:
             self._ground.canary.remove(sorted(marks, key=len, reverse=True))
         self._clear_quarantine(replies)
+        self._lift_answers()
+
+    def _lift_answers(self) -> None:
+        """Whatever the strangers were answered with by itself ends now, and its incident with it, marked as a drill."""
+        store, now = self._ground.store, datetime.now(UTC)
+        if store is None or not self._ground.is_here:
+            return
+        stories = {one.number: one for one in store.open_incidents() if is_of_a_drill(one)}
+        for number in stories:
+            store.change_incident(number, lambda one: answered(one, Answer(now, _DRILLED, True))).result(
+                _COMMIT_SECONDS
+            )
+            store.close_incident(number, BY, now).result(_COMMIT_SECONDS)
+        for restraint in store.active_restraints(now):
+            if restraint.incident in stories:
+                store.end_restraint(restraint.number, BY, now).result(_COMMIT_SECONDS)
 
     def _clear_quarantine(self, replies: Sequence[str]) -> None:
         store, spool = self._ground.store, self._ground.spool

@@ -13,6 +13,10 @@ from typing import NamedTuple
 
 from lockdown.model.finding import State
 
+STRANGERS = "198.18.0.0/15"
+"""Where a drill's strangers have their addresses: the range for benchmarks (RFC 2544), which nobody on the Internet
+has."""
+
 
 class Fate(StrEnum):
     """What became of one letter."""

@@ -89,6 +89,23 @@ class Deliver:
 
 
 @dataclass(frozen=True, slots=True)
+class Flood:
+    """Letters one after the other in one conversation, until one is put off, refused, held or kept waiting.
+
+    Heard: `code` and `text` of the last answer; `codes` and `took` of each letter; `lost` where there was none.
+    """
+
+    recipient: str
+    letters: int
+    each_second: float
+    slow_seconds: float
+    """A letter whose answers together take so long was kept waiting."""
+    sender: str = "canary@drill.example"
+    port: int = 25
+    who: Who = Who.STRANGER
+
+
+@dataclass(frozen=True, slots=True)
 class Knock:
     """Connect to a port of the server, say nothing, leave."""
 
@@ -171,7 +188,7 @@ class Wait:
     seconds: float
 
 
-Move: TypeAlias = Connect | Say | Content | Deliver | Knock | Ask | WaysIn | Look | SignIn | Hold | Wait
+Move: TypeAlias = Connect | Say | Content | Deliver | Flood | Knock | Ask | WaysIn | Look | SignIn | Hold | Wait
 
 
 @dataclass(frozen=True, slots=True)

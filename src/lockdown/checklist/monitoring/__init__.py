@@ -13,6 +13,5 @@ CARD = Card(
     controls=CONTROLS,
     empty={
         "enforce": "Lockdown sets up no monitoring of other programs yet.",
-        "drill": "No harmless flood is sent to prove the answer yet.",
     },
 )
