@@ -26,6 +26,8 @@ from benchmarks.session import Measured, Setup
 DELAYED_SECONDS = 4.5
 """Who is slowed waits for five."""
 HELD = "Held for review"
+_ANSWERS = ("of this kind", "held", "late")
+"""How an answer to a flood is heard; what else is refused, a fixed limit or another check has refused."""
 _LEFT_OVER_SECONDS = 90.0
 _QUICK = 0.35
 _QUICK_ROUNDS = 2
@@ -150,12 +152,19 @@ def _figures(
         yield Figure("flood", f"{name}: let through before the answer", outcome.before, "letters", how, most)
         latest = Target(Sign.AT_MOST, attack.most_seconds) if ours and attack.most_seconds else None
         yield Figure("flood", f"{name}: the first answer", outcome.first, "s", "by itself, no click", latest)
-    harms = Counter(outcome.harmed).most_common(3)
+    by_answer = [harm for harm in outcome.harmed if any(words in harm for words in _ANSWERS)]
+    by_limit = [harm for harm in outcome.harmed if harm not in by_answer]
+    yield _harm(f"{name}: wanted mail harmed by an answer", by_answer, outcome.wanted, newsletter, is_promised=ours)
+    yield _harm(f"{name}: wanted mail harmed by fixed limits", by_limit, outcome.wanted, newsletter, is_promised=False)
+
+
+def _harm(name: str, harmed: Sequence[str], wanted: int, newsletter: int, *, is_promised: bool) -> Figure:
+    harms = Counter(harmed).most_common(3)
     words = "; ".join(f"{count} × {harm}" for harm, count in harms)
-    yield Figure(
-        "flood", f"{name}: wanted mail harmed", len(outcome.harmed), "letters",
-        f"of {outcome.wanted}, a newsletter to {newsletter} among them{': ' if words else ''}{words}",
-        Target(Sign.AT_MOST, 0) if ours else None,
+    return Figure(
+        "flood", name, len(harmed), "letters",
+        f"of {wanted}, a newsletter to {newsletter} among them{': ' if words else ''}{words}",
+        Target(Sign.AT_MOST, 0) if is_promised else None,
     )  # fmt: skip
 
 
