@@ -220,7 +220,8 @@ class QueueSurgery:
             )  # fmt: skip
             outcome = self._hands.hold(preview.found)
             octets = sum(one.size for one in outcome.done)
-            kept.write_messages(in_order(outcome.done))
+            if len(outcome.done) != len(fingerprints):
+                kept.write_messages(in_order(outcome.done))
             kept.append(
                 "held",
                 count=len(outcome.done),

@@ -49,21 +49,26 @@ def records(octets: bytes, at: int = 0) -> Iterator[tuple[int, bytes, int]]:
     end = len(octets)
     while at + 2 <= end:
         kind, length, at = octets[at], octets[at + 1], at + 2
-        shift = 7
         if length & 0x80:
-            length &= 0x7F
-            while True:
-                if at >= end or shift > 28:
-                    return
-                octet, at = octets[at], at + 1
-                length |= (octet & 0x7F) << shift
-                shift += 7
-                if not octet & 0x80:
-                    break
+            length, at = _long_length(octets, at, length)
+            if at < 0:
+                return
         if at + length > end:
             return
         yield kind, octets[at : at + length], at + length
         at += length
+
+
+def _long_length(octets: bytes, at: int, first: int) -> tuple[int, int]:
+    """A length of more than seven bits, and where it ends; -1 where it does not."""
+    length, shift, end = first & 0x7F, 7, len(octets)
+    while at < end and shift <= 28:
+        octet, at = octets[at], at + 1
+        length |= (octet & 0x7F) << shift
+        shift += 7
+        if not octet & 0x80:
+            return length, at
+    return 0, -1
 
 
 def parts_of(content: bytes) -> Parts | None:
@@ -93,6 +98,7 @@ def fingerprint(octets: bytes, id: str) -> Fingerprint | NotWhole | None:
 
 
 _WANTED = {b"log_client_address": 0, b"log_helo_name": 1, b"sasl_username": 2}
+_WANTED_BEGIN = frozenset(name[:4] for name in _WANTED)
 
 
 def queued(octets: bytes, id: str, queue: str, *, is_whole: bool = False) -> Queued | NotWhole | None:
@@ -101,23 +107,31 @@ def queued(octets: bytes, id: str, queue: str, *, is_whole: bool = False) -> Que
     arrived, sender = -1, None
     recipients: list[bytes] = []
     known = [b"", b"", b""]
-    reached = 0
-    for kind, content, after in records(octets):
-        if parts is None:
-            if kind != _SIZE or (parts := parts_of(content)) is None:
+    reached, at, end = 0, 0, len(octets)
+    # As `records`, but without a generator: a queue of tens of thousands is read in half the time.
+    while at + 2 <= end:
+        kind, length, begins = octets[at], octets[at + 1], at + 2
+        if length & 0x80:
+            length, begins = _long_length(octets, begins, length)
+        at = begins + length
+        if at > end or begins < 0:
+            break
+        if kind == _ATTRIBUTE and parts is not None:
+            if octets[begins : begins + 4] in _WANTED_BEGIN:
+                name, _, value = octets[begins:at].partition(b"=")
+                if (place := _WANTED.get(name)) is not None:
+                    known[place] = value
+        elif parts is None:
+            if kind != _SIZE or (parts := parts_of(octets[begins:at])) is None:
                 return None
-        elif kind == _ATTRIBUTE:
-            name, _, value = content.partition(b"=")
-            if (place := _WANTED.get(name)) is not None:
-                known[place] = value
         elif kind == _RECIPIENT:
-            recipients.append(content)
+            recipients.append(octets[begins:at])
         elif kind == _TIME:
-            arrived = _time(content)
+            arrived = _time(octets[begins:at])
         elif kind == _SENDER:
-            sender = content
+            sender = octets[begins:at]
         elif kind == _MESSAGE:
-            reached = after
+            reached = at
             break
         elif kind == _END or len(recipients) >= MOST_RECIPIENTS:
             break

@@ -185,15 +185,12 @@ class PostfixQueue:
 
     def hold(self, found: Sequence[Found]) -> Outcome:
         """Put these on hold: first all that can simply be moved, then, through postsuper, what is being worked on."""
-        outcome, left = Outcome(), []
+        outcome = Outcome()
+        left: list[Fingerprint] = []
         for one in found:
-            match self._move(one, outcome):
-                case True:
-                    outcome.done.append(one.message.fingerprint)
-                case None:
-                    left.append(one.message.fingerprint)
-                case False:
-                    outcome.gone += 1
+            moved = self._move(one, outcome)
+            if moved is not False:
+                (outcome.done if moved else left).append(one.message.fingerprint)
         if left:
             self._by_postsuper(left, outcome)
         return outcome
