@@ -328,8 +328,8 @@ class Mailboxes(Section, frozen=True):
     limit: Annotated[
         ByteSize,
         why(
-            "What is proposed for a mailbox that has no limit; 0: by site.profile (starter 10, business 5, strict 2 GiB). "
-            "It becomes less where the disk would not hold it for every mailbox."
+            "What is proposed for a mailbox that has no limit; 0: by site.profile (starter 10, business 5, strict 2 "
+            "GiB). It becomes less where the disk would not hold it for every mailbox."
         ),
     ] = ByteSize(0)
 
@@ -367,8 +367,8 @@ class Admins(Section, frozen=True):
     breach_list: Annotated[
         str,
         why(
-            'Passwords that others have lost, to hold new ones against: "file:PATH", lines "SHA1:COUNT" sorted by hash, '
-            "as Have I Been Pwned ships them. Empty: none."
+            'Passwords that others have lost, to hold new ones against: "file:PATH", lines "SHA1:COUNT" sorted by '
+            "hash, as Have I Been Pwned ships them. Empty: none."
         ),
     ] = ""
 
@@ -499,8 +499,9 @@ class Alerts(Section, frozen=True):
     heartbeat: Annotated[
         str,
         why(
-            "An https:// address that is asked for again and again while the watch looks and the canary arrives. A "
-            "service elsewhere that misses it tells you that this machine, or its mail, is down: silence is then health."
+            "An https:// address that is asked for again and again while the watch looks and the canary arrives. "
+            "A service elsewhere that misses it tells you that this machine, or its mail, is down: so silence is "
+            "health."
         ),
     ] = ""
     heartbeat_every: Annotated[timedelta, why("How often.")] = timedelta(minutes=5)

@@ -17,11 +17,10 @@ from tests.rig.webhook import Webhook
 ELSEWHERE = '[gateway]\nupstream = "smtp://10.0.0.5:25"\n'
 
 
-def names(text: str) -> list[str]:
-    return [one.name for one in rounds_of(settings_of(text), Path("nowhere"), 1.0)]
+def test_there_is_something_to_do_only_where_the_settings_ask_for_it(tmp_path: Path) -> None:
+    def names(text: str) -> list[str]:
+        return [one.name for one in rounds_of(settings_of(text), tmp_path, 1.0)]
 
-
-def test_there_is_something_to_do_only_where_the_settings_ask_for_it() -> None:
     assert names(ELSEWHERE) == []
     assert names("") == ["canary"]
     assert names(f'{ELSEWHERE}[alerts]\nheartbeat = "https://hc.example/x"\n') == ["alerts"]
