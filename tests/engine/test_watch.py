@@ -200,6 +200,17 @@ def test_a_watch_that_begins_later_reads_what_was_written_before(tmp_path: Path)
         assert "antivirus.virus-sender" in here.open()
 
 
+def test_what_the_mail_server_wrote_before_the_first_look_does_not_break_it(tmp_path: Path) -> None:
+    mail_log = tmp_path / "mail.log"
+    mail_log.touch()
+    with site(tmp_path / "state", f'[monitoring]\nmail_logs = ["{mail_log}"]\n') as place:
+        line = (
+            "4X00001BCDFG: to=<a@example.org>, relay=local, delay=0.2, delays=0.1/0/0/0.1, dsn=2.0.0, status=sent (x)"
+        )
+        mail_log.write_text(f"{place.now:%Y-%m-%dT%H:%M:%S.%f}+00:00 mx postfix/local[77]: {line}\n")
+        assert place.look().alarms == ()
+
+
 def test_lines_that_cannot_be_read_are_said_and_the_others_still_count(tmp_path: Path) -> None:
     with site(tmp_path) as here:
         here.virus(times=20)

@@ -54,6 +54,8 @@ def _print(found: Top, limit: int, since: str) -> None:
             click.echo(f"… and {len(found.senders) - limit} more")
     else:
         click.echo(f"nobody is known to have sent within {since}, told by {found.by}")
+        if found.by == "user":
+            click.echo("who has not signed in:  lockdown senders top --by client     (or network, sender, subject)")
     if rows and not found.knows_before:
         click.echo("who is new cannot be told: the logs do not go back before that time")
     for why in found.unseen:

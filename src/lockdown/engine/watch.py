@@ -87,6 +87,8 @@ class Watch:
     def look(self, told_by_gateway: Told, now: datetime) -> Look:
         """One look: what rings, what has begun, what has ended."""
         self._since = self._since or now
+        # The gateway's own log first: with it the counter learns how late it is.
+        self._recent.read(now)
         self._traffic_log.read(now)
         window = self._life.window(told_by_gateway, now)
         alarms = tuple(ringing(self._judges, window, self._settings))
