@@ -9,6 +9,7 @@ Fails as: `Unmeasurable` without root, corpus or network namespaces; a defence t
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +27,7 @@ from benchmarks.session import Measured, Setup
 DELAYED_SECONDS = 4.5
 """Who is slowed waits for five."""
 HELD = "Held for review"
-_ANSWERS = ("of this kind", "held", "late")
+_ANSWERS = re.compile(r"of this kind|: held$|: \d+ s late$")
 """How an answer to a flood is heard; what else is refused, a fixed limit or another check has refused."""
 _LEFT_OVER_SECONDS = 90.0
 _QUICK = 0.35
@@ -53,6 +54,15 @@ ATTACKS = (
     Attack("botnet", Mail.botnet, 200.0, most_seconds=180.0, newsletter=NEWSLETTER),
     Attack("list bomb", Mail.list_bomb, 60.0),
     Attack("backscatter", Mail.backscatter, 60.0),
+)
+
+
+_NOT_REPLAYED = (
+    (
+        "hijacked account, fast and slow",
+        "not replayed yet: the grip needs the agent and an enforced Postfix in the rig",
+    ),
+    ("password spraying, 1 in 10 min", "not replayed yet: a day of log lines with their times"),
 )
 
 
@@ -107,6 +117,8 @@ def measure(setup: Setup) -> Measured:
     packages = fetched(place / "packages")
     for attack in ATTACKS:
         yield from _side_by_side(attack, place, attack.seconds * scale, int(attack.newsletter * scale), packages)
+    for name, why in _NOT_REPLAYED:
+        yield NotMeasured("flood", name, why)
 
 
 def _side_by_side(
@@ -152,10 +164,15 @@ def _figures(
         yield Figure("flood", f"{name}: let through before the answer", outcome.before, "letters", how, most)
         latest = Target(Sign.AT_MOST, attack.most_seconds) if ours and attack.most_seconds else None
         yield Figure("flood", f"{name}: the first answer", outcome.first, "s", "by itself, no click", latest)
-    by_answer = [harm for harm in outcome.harmed if any(words in harm for words in _ANSWERS)]
+    by_answer = list(filter(is_by_an_answer, outcome.harmed))
     by_limit = [harm for harm in outcome.harmed if harm not in by_answer]
     yield _harm(f"{name}: wanted mail harmed by an answer", by_answer, outcome.wanted, newsletter, is_promised=ours)
     yield _harm(f"{name}: wanted mail harmed by fixed limits", by_limit, outcome.wanted, newsletter, is_promised=False)
+
+
+def is_by_an_answer(harm: str) -> bool:
+    """Whether an answer to a flood did it, and no fixed limit. What is late or held is held against the answer."""
+    return _ANSWERS.search(harm) is not None
 
 
 def _harm(name: str, harmed: Sequence[str], wanted: int, newsletter: int, *, is_promised: bool) -> Figure:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.flood import HELD, judge
+import pytest
+
+from benchmarks.flood import HELD, is_by_an_answer, judge
 
 
 def heard(label: str = "bomb", began: float = 0.0, **more: Any) -> dict[str, Any]:
@@ -37,3 +39,25 @@ def test_wanted_mail_is_harmed_by_every_answer_that_it_meets() -> None:
     outcome = judge(rows)
     assert outcome.wanted == 5
     assert outcome.harmed == ("wanted: 421 later", "wanted: held", "wanted: 9 s late", "wanted: 0 lost")
+
+
+@pytest.mark.parametrize(
+    "text", ["4.7.0 Connecting too often, try again later", "4.7.0 Too much mail from your network, try again later"]
+)
+def test_a_fixed_limit_that_says_later_is_no_answer_to_a_flood(text: str) -> None:
+    (harm,) = judge([heard("wanted", code=421, text=text)]).harmed
+    assert not is_by_an_answer(harm)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"code": 451, "text": "4.7.1 Too much mail of this kind; try again later"},
+        {"code": 550, "text": "5.7.1 Mail of this kind is not taken at present"},
+        {"text": f"{HELD} as 1A2B"},
+        {"took": 5.2},
+    ],
+)
+def test_wanted_mail_that_is_restrained_held_or_slowed_is_harmed_by_an_answer(how: dict[str, Any]) -> None:
+    (harm,) = judge([heard("wanted", **how)]).harmed
+    assert is_by_an_answer(harm)
