@@ -71,6 +71,16 @@ def test_what_is_less_grave_than_the_settings_ask_is_never_told() -> None:
     assert changes(replace(SMALL, severity=Severity.LOW)) == []
 
 
+@pytest.mark.parametrize("of", ["client 198.18.7.3", "network 198.18.7.0/24", "198.18.7.0/24"])
+def test_nobody_is_told_of_what_a_drill_does_on_purpose(of: str) -> None:
+    assert changes(replace(FLOOD, object=of)) == []
+
+
+@pytest.mark.parametrize("of", ["url-host 198.18.7.3", "sender 198.18.7.3", "client 203.0.113.9, subject 198.18.7.3"])
+def test_no_letter_says_that_it_is_of_a_drill(of: str) -> None:
+    assert changes(replace(FLOOD, object=of)) == [(Change.OPENED, 7)]
+
+
 def test_a_path_is_not_told_that_it_is_down_itself_and_another_is() -> None:
     down = replace(FLOOD, name=PATH_DOWN, object="https://hooks.example/***")
     assert news([down], FRESH, ALERTS, "https://hooks.example/***") == ()

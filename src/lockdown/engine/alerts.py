@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 
 from lockdown.config import Alerts
+from lockdown.engine.drill_incidents import is_of_a_drill
 from lockdown.engine.incidents import PATH_DOWN, gravest_first
 from lockdown.model.alarm import Answer, Incident
 from lockdown.model.alert_path import quiet_hours
@@ -87,12 +88,17 @@ class Notice:
 
 
 def news(incidents: Iterable[Incident], memory: Memory, alerts: Alerts, path: str = "") -> tuple[News, ...]:
-    """What has changed since this path was told, the gravest first; a path is not told that it does not work."""
+    """What has changed since this path was told, the gravest first.
+
+    A path is not told that it does not work, and nobody of what a drill does on purpose: its own result says that.
+    """
     least = Severity(alerts.severity)
     mine = [
         one
         for one in incidents
-        if is_as_grave(one.severity, least) and not (one.name == PATH_DOWN and one.object == path)
+        if is_as_grave(one.severity, least)
+        and not (one.name == PATH_DOWN and one.object == path)
+        and not is_of_a_drill(one)
     ]
     found = ((_change(one, memory), one) for one in gravest_first(mine))
     return tuple(News(change, incident) for change, incident in found if change is not None)

@@ -10,18 +10,23 @@ import ipaddress
 
 from lockdown.model.alarm import Incident
 from lockdown.model.step import STRANGERS
+from lockdown.model.traffic import Dimension
 
-_MOST_WORDS = 20
+_MOST_PARTS = 20
+_PLACES = (Dimension.CLIENT.value, Dimension.NETWORK.value)
 _DRILLING = ipaddress.IPv4Network(STRANGERS)
 
 
 def is_of_a_drill(incident: Incident) -> bool:
-    """It names an address or a network of a drill's stranger."""
-    return any(map(_is_strangers, incident.object.split()[:_MOST_WORDS]))
+    """It is about the address or network of a drill's stranger: of a client, not of what a letter says, as a link."""
+    return any(map(_is_strangers, incident.object.split(", ")[:_MOST_PARTS]))
 
 
-def _is_strangers(word: str) -> bool:
+def _is_strangers(part: str) -> bool:
+    dimension, _, value = part.rpartition(" ")
+    if dimension not in ("", *_PLACES):
+        return False
     try:
-        return ipaddress.IPv4Network(word.strip(",;"), strict=False).subnet_of(_DRILLING)
+        return ipaddress.IPv4Network(value, strict=False).subnet_of(_DRILLING)
     except ValueError:
         return False
