@@ -91,6 +91,7 @@ class Hands(Means):
     """Notes what it is asked for."""
 
     why_not: str = ""
+    until: datetime | None = None
     asked: list[Any] = field(default_factory=list)
 
     def drop(self, network: str, term: timedelta, why: str, doors: Doors) -> str:
@@ -103,7 +104,7 @@ class Hands(Means):
 
     def grip(self, wish: GripUser, by: str) -> Deed | None:
         self.asked.append((wish.user, wish.grip))
-        return Deed(True, wish.words, undo=f"lockdown user release {wish.user}")
+        return Deed(True, wish.words, self.until, undo=f"lockdown user release {wish.user}")
 
 
 class Site:
@@ -301,6 +302,19 @@ def test_queued_mail_is_held_again_each_minute_and_an_account_is_gripped_once(tm
         assert gripped.says == "account anna is held: what it sends outside waits: +6.2 points"
         assert site.ring(queued, account, after=timedelta(seconds=20)) == []
         assert len(site.ring(queued, account, after=timedelta(seconds=50))) == 1
+
+
+def test_an_account_is_gripped_again_when_its_term_is_over_and_the_incident_goes_on(tmp_path: Path) -> None:
+    hands = Hands(until=NOW + HOUR)
+    account = GripUser("anna", Grip.HOLD_OUTBOUND, "+6.2 points")
+    with opened(tmp_path, hands) as site:
+        assert len(site.ring(account)) == 1
+        assert site.ring(account, after=timedelta(minutes=59)) == []
+        hands.until = NOW + 3 * HOUR
+        (again,) = site.ring(account, after=timedelta(minutes=2))
+        assert again.done and again.until == NOW + 3 * HOUR
+        assert site.ring(account, after=HOUR) == [], "once more, and not at every look"
+        assert len(hands.asked) == 2
 
 
 def test_queued_mail_and_accounts_in_shadow_are_only_told_of(tmp_path: Path) -> None:

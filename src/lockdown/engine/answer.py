@@ -78,14 +78,16 @@ class Answerer:
 
     def _grip(self, incident: Incident, wish: GripUser, now: datetime) -> Iterator[Answer]:
         begins = f"account {wish.user} is {_GRIPS[wish.grip]}"
-        if wish.grip is Grip.TELL or any(one.done and one.says.startswith(begins) for one in incident.answers):
+        if wish.grip is Grip.TELL or any(_runs(one, begins, now) for one in incident.answers):
             return
         if why := self._why_shadow("grip"):
             yield from _new(incident, Answer(now, f"account {wish.user} would be gripped, but {why}", done=False))
             return
         deed = self._means.grip(wish, f"{AUTOMATIC}, incident {incident.number}")
-        if deed is not None:
-            yield from _new(incident, _told(begins if deed.done else f"account {wish.user}", deed, now))
+        if deed is not None and deed.done:
+            yield _told(begins, deed, now)  # after a term that is over in the same words, and yet another one
+        elif deed is not None:
+            yield from _new(incident, _told(f"account {wish.user}", deed, now))
 
     def _why_shadow(self, kind: str) -> str:
         if self._settings.monitoring.mode == "observe":
@@ -127,6 +129,11 @@ class Answerer:
 
 def _told(begins: str, deed: Deed, now: datetime) -> Answer:
     return Answer(now, f"{begins}: {deed.says}", deed.done, deed.until, deed.undo)
+
+
+def _runs(answer: Answer, begins: str, now: datetime) -> bool:
+    """Whether it was done and its term is not over; a person who ended it before is so not overruled meanwhile."""
+    return answer.done and answer.says.startswith(begins) and (answer.until is None or answer.until > now)
 
 
 def _new(incident: Incident, answer: Answer) -> Iterator[Answer]:
