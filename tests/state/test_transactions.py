@@ -97,6 +97,7 @@ def test_a_transaction_is_one_line_of_json(tmp_path, clock, transaction):
         "response": {"code": 552, "enhanced": "5.3.4", "text": "Message for <anna@example.org> too large"},
         "upstream": "smtp://127.0.0.1:25",
         "digest": "ab12",
+        "like": {},
     }
     assert written(tmp_path).count(b"\n") == 1
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,12 +39,14 @@ class SharedTable:
     """`memory` is public for hot paths, together with `place`: they may search and write by offset."""
 
     __slots__ = (
+        "__weakref__",
         "_bucket_bytes",
         "_buckets",
         "_digest_bytes",
         "_empty",
         "_file",
         "_first",
+        "_let_go",
         "_values_at",
         "memory",
         "value_bytes",
@@ -59,6 +62,7 @@ class SharedTable:
         self._bucket_bytes = WAYS * (digest_bytes + value_bytes)
         self._file = _open(path, _HEADER.pack(_MAGIC, digest_bytes, value_bytes, self._buckets), self.size_bytes)
         self.memory = mmap.mmap(self._file, self.size_bytes)
+        self._let_go = weakref.finalize(self, os.close, self._file)
 
     @property
     def size_bytes(self) -> int:
@@ -130,7 +134,7 @@ class SharedTable:
     def close(self) -> None:
         """Give the mapping back; the file stays."""
         self.memory.close()
-        os.close(self._file)
+        self._let_go()
 
     def _free(self, start: int, values: int) -> int:
         """Where an empty digest lies, or ABSENT.
