@@ -1,4 +1,8 @@
-"""What holds for every test: no busy moment is a find of hypothesis, and no file stays open behind its module.
+"""What holds for every test: it is the same test each time, and no file stays open behind its module.
+
+Examples that hypothesis draws are drawn alike in every run, so that a change is judged by what it changed. What nobody
+has drawn yet is looked for on purpose: `pytest --hypothesis-profile explore`, and `script/fuzz`. No busy moment is a
+find.
 
 Workers that a test runs in this process are rings of objects: they give their files back when they are collected.
 """
@@ -11,7 +15,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-settings.register_profile("house", deadline=None)
+settings.register_profile("house", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile("house")
 
 

@@ -92,14 +92,19 @@ def _is_whole(field: bytes) -> None:
     # Even a reader that cuts at every semicolon finds our results and no others.
     pieces = [piece.split()[0] for piece in unfolded(field).split(";")[1:]]
     assert [piece.partition("=")[0] for piece in pieces] == ["spf", "dkim", "dmarc", "arc"]
-    assert "=pass" not in unfolded(field)
+    # "pass" itself may be the name of a stranger's domain; the verdict of a method it may never be.
+    assert not re.search(r"\b(?:spf|dkim|dmarc|arc)\s*=\s*pass", unfolded(field))
     assert strip_forged(field, b"gw.example.org") == b""
 
 
 @settings(deadline=None)
 @given(text=st.text(max_size=80))
 def test_any_text_at_any_place_is_kept_in(text: str) -> None:
-    test_nothing_of_a_stranger_breaks_out(text.replace("=pass", ""))
+    test_nothing_of_a_stranger_breaks_out(text)
+
+
+def test_a_domain_that_is_called_pass_passes_nothing() -> None:
+    test_nothing_of_a_stranger_breaks_out("pass")
 
 
 def test_many_signatures_are_counted_and_not_written() -> None:
