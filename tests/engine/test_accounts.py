@@ -71,6 +71,41 @@ def test_what_was_kept_and_is_damaged_is_said_and_begun_anew(settings: Settings,
     assert found.accounts
 
 
+LETTER = """\
+2026-03-02T12:29:01.0+00:00 mx postfix/submission/smtpd[7]: 4B{number:04X}: client=pc[192.0.2.10], sasl_method=PLAIN, \
+sasl_username=anna@example.org
+2026-03-02T12:29:02.0+00:00 mx postfix/qmgr[8]: 4B{number:04X}: from=<anna@example.org>, size=9{number:03}, nrcpt=1 \
+(queue active)
+2026-03-02T12:29:03.0+00:00 mx postfix/smtp[9]: 4B{number:04X}: to=<v{number}@example.net>, \
+relay=mx[198.51.100.1]:25, delay=1, delays=0/0/1/0, dsn=2.0.0, status=sent (250 ok)
+"""
+
+
+def test_a_glance_says_when_an_account_is_to_be_held_and_says_it_once(settings: Settings, tmp_path: Path) -> None:
+    log = AccountLog(settings, tmp_path)
+    written = tmp_path / "mail.log"
+    # So it is no account of yesterday, of which everybody is new.
+    written.write_text(LINES.replace("2026-03-02", "2026-02-02") + LINES)
+    assert log.glance(NOW) is False
+    told = []
+    for begin in range(0, 60, 4):
+        with written.open("a") as file:
+            file.write("".join(LETTER.format(number=number) for number in range(begin, begin + 4)))
+        told.append(log.glance(NOW))
+    assert told.count(True) == 1
+    assert 4 * (told.index(True) + 1) < 50
+    assert looked(log).accounts[0].day.external == 2 + 60  # what a glance has counted, the look need not count again
+
+
+def test_what_a_glance_could_not_read_the_next_look_tells_once(settings: Settings, tmp_path: Path) -> None:
+    log = AccountLog(settings, tmp_path)
+    assert looked(log).unseen == ""
+    (tmp_path / "mail.log").write_text("")  # emptied: what stood there between is not known
+    log.glance(NOW)
+    assert "the log was emptied" in looked(log).unseen
+    assert looked(log).unseen == ""
+
+
 def test_a_log_that_is_not_there_is_unknown_but_before_another_server(tmp_path: Path) -> None:
     absent = f'[monitoring]\nmail_logs = ["{tmp_path}/none"]\n'
     server = read_settings([("lockdown.toml", f'[site]\nrole = "all-in-one"\n{absent}')]).settings

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -36,12 +36,16 @@ from lockdown.facts.mail_log.events import (
 from lockdown.host.change.files import FileImage, put
 from lockdown.model.accounts import Account, Accounts
 from lockdown.model.errors import OperatorError
+from lockdown.model.traffic import Grip
 from lockdown.model.unknown import Unknown
 
 POSITIONS = "accounts-positions.json"
 COUNTS, WRITTEN_TO, HEARD_FROM = "accounts.json", "written-to", "heard-from"
 _KEEP_EVERY = 60.0
 _MOST_BYTES = 64 << 20
+_MOST_GLANCED = 32
+"""Accounts that one glance judges; those that are left over are judged at the next."""
+_MOST_MISSED = 10
 
 
 class Kept(msgspec.Struct):
@@ -76,7 +80,15 @@ class AccountLedger:
             unseen,
         )
 
-    def _account(self, user: str, sender: Sender, now: float) -> Account:
+    def moved(self, now: datetime, most: int) -> Iterator[Account]:
+        """Accounts of which something has left since they were told of last; without the list of what left."""
+        moment = now.timestamp()
+        for _ in range(min(most, len(self.sending.moved))):
+            user = self.sending.moved.pop()
+            if (sender := self.sending.kept.accounts.get(user)) is not None:
+                yield self._account(user, sender, moment, lists=False)
+
+    def _account(self, user: str, sender: Sender, now: float, *, lists: bool = True) -> Account:
         since = min(sender.since, self.sign_ins.known_since(user) or sender.since)
         return Account(
             user,
@@ -87,7 +99,7 @@ class AccountLedger:
             sending.usual(sender),
             self.sign_ins.sign_ins(user, now),
             sending.unusual_hour(sender, now),
-            sending.left(sender, now),
+            sending.left(sender, now) if lists else (),
         )
 
     # ── events ──
@@ -144,6 +156,29 @@ class AccountLog:
         self._damaged = self._restore()
         self._reader = LogReader(self._paths, folder / POSITIONS)
         self._kept_at = 0.0
+        self._policy = settings.monitoring
+        self._missed: dict[str, None] = {}
+        """What glances could not read, until a look tells it."""
+        self._firmest: dict[str, int] = {}
+        """How firmly an account was to be held when a glance saw it last."""
+
+    def glance(self, now: datetime) -> bool:
+        """Count what has been written since: whether an account is to be held more firmly than at the glance before."""
+        if not self._readable():
+            return False
+        with suppress(OperatorError):  # the next look meets it again, and says so
+            self._take(now)
+        firmer = [account for account in self.ledger.moved(now, _MOST_GLANCED) if self._is_firmer(account)]
+        return bool(firmer)
+
+    def _is_firmer(self, account: Account) -> bool:
+        grip, _, _ = _room().judge(account, self._policy)
+        if grip is None or grip < Grip.HOLD_OUTBOUND:
+            self._firmest.pop(account.user, None)
+            return False
+        before = self._firmest.get(account.user, 0)
+        self._firmest[account.user] = max(before, grip)
+        return bool(grip > before)
 
     def look(self, now: datetime, held: Collection[str] = ()) -> Accounts | Unknown | None:
         """Count what has been written since the last look; how it is now. None: there is nothing to count here."""
@@ -154,14 +189,20 @@ class AccountLog:
                 f"no log of a mail server can be read: {', '.join(map(str, self._paths)) or 'none is named'}"
             )
         try:
-            told = self._reader.look(now)
+            self._take(now)
         except OperatorError as error:
             return Unknown(f"{error.what}: {error.why}")
-        for happened in told.events:
-            self.ledger.take(happened)
-        missed = (*told.missed, *([self._damaged] if self._damaged else []))
+        missed = (*self._missed, *([self._damaged] if self._damaged else []))
+        self._missed.clear()
         self._keep_sometimes(now)
         return self.ledger.facts(now, held, "; ".join(missed))
+
+    def _take(self, now: datetime) -> None:
+        told = self._reader.look(now)
+        for happened in told.events:
+            self.ledger.take(happened)
+        for words in told.missed[: _MOST_MISSED - len(self._missed)]:
+            self._missed[words] = None
 
     def keep(self) -> None:
         """Everything as it was counted, and then where we are in the logs; OperatorError for a full disk."""
@@ -236,11 +277,14 @@ class Judged(NamedTuple):
     reasons: tuple[Reason, ...]
 
 
+def _room() -> Any:
+    return importlib.import_module("lockdown.checklist.monitoring.accounts")
+
+
 def judged(found: Accounts, settings: Settings) -> list[Judged]:
     """All accounts of the day, the likeliest in foreign hands first."""
-    room = importlib.import_module("lockdown.checklist.monitoring.accounts")
     told = []
     for account in found.accounts:
-        _, reasons, points = room.judge(account, settings.monitoring)
+        _, reasons, points = _room().judge(account, settings.monitoring)
         told.append(Judged(account, points, tuple(Reason(one.points, one.words) for one in reasons)))
     return sorted(told, key=lambda one: one.points, reverse=True)

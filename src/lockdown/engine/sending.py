@@ -30,6 +30,8 @@ _MONTHS = 13
 _MONTH = 30 * 86400.0
 _LOCAL = frozenset(("local", "virtual", "lmtp", "pipe"))
 _FEW_DAYS = 14
+_MOST = ("widest", "widest_new")
+_SUMS = tuple(name for name in Sent._fields if name not in ("alike", *_MOST))
 
 
 class Pane(msgspec.Struct):
@@ -41,6 +43,8 @@ class Pane(msgspec.Struct):
     unknown: int = 0
     returned: int = 0
     new_senders: int = 0
+    widest: int = 0
+    widest_new: int = 0
     sizes: dict[int, int] = msgspec.field(default_factory=dict)
 
 
@@ -78,6 +82,8 @@ class Open(msgspec.Struct):
     size: int = 0
     sender: str | None = None
     seen: set[str] = msgspec.field(default_factory=set)
+    strangers: int = 0
+    """Of its recipients, those never written to before."""
 
 
 class Kept(msgspec.Struct):
@@ -97,6 +103,8 @@ class Sending:
         """Account and recipient."""
         self.heard_from = Remembered(200_000)
         """Mailbox and sender."""
+        self.moved: set[str] = set()
+        """Accounts of which something has left since somebody emptied this."""
 
     # ── counting ──
 
@@ -150,15 +158,19 @@ class Sending:
         account = self._account(message.user, at)
         pane = self._pane(account, at)
         pane.external += 1
+        pane.widest = max(pane.widest, len(message.seen))
         is_heard = f"{message.user} {recipient}" in self.heard_from
         if self.written_to.add(f"{message.user} {recipient}") and not is_heard:
             pane.first_time += 1
+            message.strangers += 1
+            pane.widest_new = max(pane.widest_new, message.strangers)
         if event.status == "bounced" and event.dsn.startswith("5"):
             pane.unknown += 1
         size = message.size // 64
         if size in pane.sizes or len(pane.sizes) < _MOST_SIZES:
             pane.sizes[size] = pane.sizes.get(size, 0) + 1
         account.left = [*account.left[-_MOST_LEFT:], (at, recipient, event.queue_id)]
+        self.moved.add(message.user)
         self._clocked(account, at)
 
     def _clocked(self, account: Sender, at: float) -> None:
@@ -224,8 +236,9 @@ def sent(account: Sender, now: float, panes: int) -> Sent:
     sizes: Counter[int] = Counter()
     for pane in found:
         sizes.update(pane.sizes)
-    sums = {name: sum(getattr(pane, name) for pane in found) for name in Sent._fields if name != "alike"}
-    return Sent(**sums, alike=max(sizes.values(), default=0))
+    sums = {name: sum(getattr(pane, name) for pane in found) for name in _SUMS}
+    most = {name: max((getattr(pane, name) for pane in found), default=0) for name in _MOST}
+    return Sent(**sums, **most, alike=max(sizes.values(), default=0))
 
 
 def hour(account: Sender, now: float) -> Sent:

@@ -120,7 +120,7 @@ class SignIns(msgspec.Struct):
         others = self._others(net, name, at)
         if before is None or net not in kept.today:
             own = sum(at - DAY < time <= at for time in kept.failed.get(net, ()))
-            kept.today[net] = (at, is_new, 0 if net in self.owners else others, own)
+            kept.today[net] = (at, is_new, 0 if self.is_owner(net, at) else others, own)
         kept.opened[net] = max(at, before or 0.0)
         _bound(kept.opened, _MOST_NETWORKS)
         _bound(kept.today, _MOST_NETWORKS)

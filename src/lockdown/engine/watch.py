@@ -70,7 +70,8 @@ class Watch:
         self._counter = TrafficCounter(settings, directory.path)
         self._recent = Recent(settings, directory, own_addresses(), self._counter)
         self._traffic_log = TrafficLog(settings, directory.path, self._counter)
-        self._life = Life(settings, directory, self._recent, self._counter, AccountLog(settings, directory.path))
+        self._accounts = AccountLog(settings, directory.path)
+        self._life = Life(settings, directory, self._recent, self._counter, self._accounts)
         whom_never = protected or partial(protected_networks, settings)
         means = AgentMeans(directory.path, settings.monitoring.account_term)
         self._answerer = Answerer(settings, store, whom_never, means)
@@ -82,7 +83,7 @@ class Watch:
         """Take in what has been written since: whether something has become so frequent that a look is due."""
         self._recent.read(now)
         self._traffic_log.read(now)
-        return self._counter.hot
+        return self._accounts.glance(now) or self._counter.hot
 
     def look(self, told_by_gateway: Told, now: datetime) -> Look:
         """One look: what rings, what has begun, what has ended."""

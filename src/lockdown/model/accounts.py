@@ -26,6 +26,10 @@ class Sent(NamedTuple):
     """Recipients of the size of message that most were of."""
     new_senders: int = 0
     """Envelope senders that it had never used and that are not its own name."""
+    widest: int = 0
+    """Of `external`, the recipients of the one letter that had most of them."""
+    widest_new: int = 0
+    """The same of `first_time`."""
 
     @property
     def known_part(self) -> float:

@@ -100,6 +100,60 @@ def test_a_newsletter_as_large_as_those_before_passes_the_cap(world: World) -> N
     assert world.grip() is None
 
 
+def test_an_invitation_to_eighty_new_people_in_one_letter_trips_nothing(world: World) -> None:
+    guests = [f"guest{number}@club{number % 40}.example" for number in range(80)]
+    world.writes(ANNA, *guests)
+    for number in range(6):
+        world.writes(ANNA, f"friend{number}@example.net")
+    assert world.grip() is None
+
+
+def test_an_invitation_in_two_halves_and_its_reminder_hold_nothing(world: World) -> None:
+    guests = [f"guest{number}@club{number % 40}.example" for number in range(80)]
+    world.writes(ANNA, *guests[:40])
+    world.writes(ANNA, *guests[40:])
+    world.later(minutes=30)
+    world.writes(ANNA, *guests)
+    assert world.grip() in (None, Grip.TELL)
+
+
+def test_a_thief_who_writes_letters_to_fifty_at_a_time_is_held_after_the_second(world: World) -> None:
+    world.signs_in(ANNA, THIEF)
+    for letter in range(2):
+        world.writes(ANNA, *(f"v{letter}-{number}@victims{number % 7}.example" for number in range(50)), address=THIEF)
+    assert world.grip() is Grip.HOLD_OUTBOUND
+
+
+def test_who_got_in_after_a_spray_is_told_of_though_the_account_had_slept(world: World) -> None:
+    for name in ("bob", "carol", "dan"):
+        world.fails(f"{name}@example.org", THIEF)
+    world.signs_in("sleeper@example.org", THIEF)
+    world.writes("sleeper@example.org", "victim@example.com", address=THIEF)
+    assert world.grip("sleeper@example.org") is Grip.TELL
+
+
+def test_an_owner_is_one_for_thirty_days_and_no_longer(world: World) -> None:
+    world.later(days=29)
+    for number in range(12):
+        world.fails(f"user{number}@example.org", HOME)
+    assert world.ledger.facts(world.now).guessers[0].owner
+    world.later(days=2)
+    for number in range(12):
+        world.fails(f"user{number}@example.org", HOME)
+    assert not world.ledger.facts(world.now).guessers[0].owner
+    assert world.named("password-guessing")[0].wishes
+
+
+def test_one_who_tries_three_accounts_a_day_is_seen_within_ten(world: World) -> None:
+    for number in range(30):
+        world.fails(f"user{number}@example.org", THIEF)
+        world.later(hours=6)
+        if world.named("password-guessing"):
+            break
+    assert number < 29
+    assert "within 7d" in world.named("password-guessing")[0].says
+
+
 def test_a_trip_trips_nothing(world: World) -> None:
     world.signs_in(ANNA, TRIP)
     for number in range(6):

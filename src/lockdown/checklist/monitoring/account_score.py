@@ -50,8 +50,13 @@ def in_words(found: tuple[Weight, ...]) -> str:
 
 
 def _first_time(account: Account) -> Iterator[Weight]:
-    by_hour = _excess(account.hour.first_time, max(_FEW, 1.5 * account.usual.first_time_hour), 1.2, 3.5)
-    by_day = _excess(account.day.first_time, max(_FEW_A_DAY, 1.5 * account.usual.first_time_day), 1.2, 3.5)
+    hour, day = account.hour, account.day
+    by_hour = _excess(
+        hour.first_time - _one_letter(hour.widest_new), max(_FEW, 1.5 * account.usual.first_time_hour), 1.2, 3.5
+    )
+    by_day = _excess(
+        day.first_time - _one_letter(day.widest_new), max(_FEW_A_DAY, 1.5 * account.usual.first_time_day), 1.2, 3.5
+    )
     count, period = (account.hour.first_time, "this hour") if by_hour >= by_day else (account.day.first_time, "today")
     yield Weight(
         max(by_hour, by_day) * _trust(account),
@@ -60,8 +65,9 @@ def _first_time(account: Account) -> Iterator[Weight]:
 
 
 def _burst(account: Account) -> Iterator[Weight]:
-    by_hour = _excess(account.hour.external, max(_BURST, account.usual.hour), 1.0, 2.5)
-    by_day = _excess(account.day.external, max(_BURST_A_DAY, account.usual.day), 1.0, 2.5)
+    hour, day = account.hour, account.day
+    by_hour = _excess(hour.external - _one_letter(hour.widest), max(_BURST, account.usual.hour), 1.0, 2.5)
+    by_day = _excess(day.external - _one_letter(day.widest), max(_BURST_A_DAY, account.usual.day), 1.0, 2.5)
     is_hour = by_hour >= by_day
     count, period = (account.hour.external, "this hour") if is_hour else (account.day.external, "today")
     most = account.usual.hour if is_hour else account.usual.day
@@ -82,7 +88,7 @@ def _pace(account: Account) -> Iterator[Weight]:
 
 
 def _alike(account: Account) -> Iterator[Weight]:
-    if account.hour.alike >= 25:
+    if account.hour.alike - _one_letter(account.hour.widest) >= 25:
         yield Weight(0.5, f"{account.hour.alike} recipients got messages of one size")
 
 
@@ -112,22 +118,26 @@ def _hour_of_day(account: Account) -> Iterator[Weight]:
 
 def _networks(account: Account) -> Iterator[Weight]:
     new = [one for one in account.sign_ins if one.new]
-    if new:
-        yield _worst(new)
+    sprayed = [one for one in account.sign_ins if one.others_failed >= _SPRAYED]
+    if sprayed:
+        yield _sprayed(max(sprayed, key=lambda one: one.others_failed))
+    elif new:
+        yield _newest(max(new, key=lambda one: one.own_failed))
     if len(new) >= 3:
         yield Weight(3.0 if len(new) >= 8 else 1.5, f"opened from {len(new)} new networks within a day")
 
 
-def _worst(new: list[SignIn]) -> Weight:
-    worst = max(new, key=lambda one: (one.others_failed, one.own_failed))
-    if worst.others_failed >= _SPRAYED:
-        return Weight(
-            3.7, f"new network {worst.network}, from which {worst.others_failed} other accounts were tried before"
-        )
-    if worst.own_failed >= _GUESSED:
-        return Weight(2.7, f"new network {worst.network} after {worst.own_failed} failures there")
+def _sprayed(one: SignIn) -> Weight:
+    """Whether the network is new to it says nothing then: of an account that slept for months every one is."""
+    known = "new network" if one.new else "network"
+    return Weight(3.7, f"{known} {one.network}, from which {one.others_failed} other accounts were tried before")
+
+
+def _newest(one: SignIn) -> Weight:
+    if one.own_failed >= _GUESSED:
+        return Weight(2.7, f"new network {one.network} after {one.own_failed} failures there")
     # A trip, a new phone: many have one each month.
-    return Weight(0.7, f"new network {worst.network}")
+    return Weight(0.7, f"new network {one.network}")
 
 
 _SIGNALS: tuple[Callable[[Account], Iterator[Weight]], ...] = (
@@ -138,6 +148,11 @@ _SIGNALS: tuple[Callable[[Account], Iterator[Weight]], ...] = (
 def _excess(count: int, base: float, slope: float, most: float) -> float:
     """Log-odds grow with each doubling over what is usual."""
     return min(most, slope * log2(count / base)) if count > base else 0.0
+
+
+def _one_letter(recipients: int) -> int:
+    """What one letter to so many is not counted for: an invitation of a whole club is one deed; a thief writes on."""
+    return max(0, recipients - _FEW)
 
 
 def _trust(account: Account) -> float:
