@@ -22,7 +22,8 @@ from benchmarks.session import Measured, Setup
 from lockdown.checklist.monitoring.watch import watch
 from lockdown.config import Settings
 from lockdown.engine.traffic import MOST_SEEN, TrafficCounter
-from lockdown.gateway.likeness import bodies, files, hosts, id_digest, subject_shape
+from lockdown.gateway.likeness import bodies, files, hosts, id_digest
+from lockdown.model.restraint import subject_shape
 from lockdown.model.window import Window
 from lockdown.scan.builtin import built
 from lockdown.state.transactions import LoggedClient, LoggedLikeness, LoggedScan, Transaction

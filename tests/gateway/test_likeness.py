@@ -7,7 +7,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockdown.gateway.likeness import bodies, id_digest, proven, referred, subject_shape
+from lockdown.gateway.likeness import bodies, id_digest, proven, referred
+from lockdown.model.restraint import subject_shape
 from lockdown.model.scan import Arc, Dkim, Dmarc, Identity, Result, Spf
 from lockdown.model.unknown import Unknown
 from tests.gateway.house import house, run

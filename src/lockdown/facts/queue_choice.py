@@ -7,28 +7,19 @@ An empty choice chooses nothing.
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from lockdown.facts.queue_groups import domain
 from lockdown.model.queued import Queued
+from lockdown.model.restraint import plain_value, subject_shape
 from lockdown.model.traffic import Dimension, Match
 from lockdown.model.unknown import Unknown
 
 Choice: TypeAlias = tuple[tuple[str, str], ...]
 """Names and values, all of which must hold: (("sender", "a@example.net"), ("older-than", "3600"))."""
 Takes: TypeAlias = Callable[[Queued], bool]
-
-_NUMBER = re.compile(r"\d[\d.,:/-]*")
-_MOST_SUBJECT = 60
-
-
-def subject_shape(subject: str) -> str:
-    """Its words, numbers as #: as the gateway writes it down."""
-    short = _NUMBER.sub("#", subject[: 2 * _MOST_SUBJECT].lower())
-    return " ".join(short.split())[:_MOST_SUBJECT]
 
 
 def _client(value: str, now: datetime) -> Takes:
@@ -62,7 +53,7 @@ _TESTS: dict[str, Callable[[str, datetime], Takes]] = {
     "subject": lambda value, now: lambda it: value.lower() in it.subject.lower(),
     "subject-shape": lambda value, now: lambda it: subject_shape(it.subject) == value,
     "reason": lambda value, now: lambda it: value.lower() in it.reason.lower(),
-    "helo": lambda value, now: lambda it: it.helo.lower() == value.lower(),
+    "helo": lambda value, now: lambda it: plain_value(Dimension.HELO, it.helo) == plain_value(Dimension.HELO, value),
     "older-than": _older_than,
     "id": lambda value, now: lambda it: it.id == value,
 }

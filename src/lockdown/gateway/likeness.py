@@ -12,6 +12,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from lockdown.mime.domains import organisational
+from lockdown.model.restraint import subject_shape
 from lockdown.model.scan import Identity, Letter, Reading, Result
 from lockdown.model.unknown import Unknown
 from lockdown.state.transactions import LoggedLikeness
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from lockdown.gateway.scanned import Scanned
 
 MOST_TEXT = 4000
-MOST_SUBJECT = 60
 MOST_HOSTS, MOST_ATTACHMENTS, MOST_NAMED = 5, 3, 3
 _LEAST_LINE = 24
 """A shorter line is a greeting or a farewell, which all of the world writes."""
@@ -31,7 +31,6 @@ _PASS = Result.PASS
 # Small letters only: digits, blanks and signs go, since they are what differs from copy to copy.
 _LOWER = bytes(range(65)) + bytes(range(97, 123)) + bytes(range(91, 256))
 _VARYING = bytes(octet for octet in range(128) if not chr(octet).isalpha() and octet != 10)
-_NUMBER = re.compile(r"\d[\d.,:/-]*")
 _MESSAGE_ID = re.compile(
     rb"^(?:Message-ID|In-Reply-To|References):[ \t]*(?:\r\n[ \t]+)?(<[^<>\s]{1,200}>)", re.I | re.M
 )
@@ -86,12 +85,6 @@ def bodies(text: str, names: list[str]) -> list[str]:
     longest = max(lines.split(b"\n"), key=len)
     whole = _digest(lines)
     return [whole, _digest(longest)] if _LEAST_LINE <= len(longest) < len(lines) else [whole]
-
-
-def subject_shape(subject: str) -> str:
-    """Its words, numbers as #: "invoice # of #"."""
-    short = _NUMBER.sub("#", subject[: 2 * MOST_SUBJECT].lower())
-    return " ".join(short.split())[:MOST_SUBJECT]
 
 
 def hosts(letter: Letter) -> list[str]:

@@ -23,7 +23,7 @@ from lockdown.checklist.monitoring import gate
 from lockdown.config import Settings
 from lockdown.gateway import pipeline
 from lockdown.model.mail import Client
-from lockdown.model.restraint import Restrained, Restraint
+from lockdown.model.restraint import Restrained, Restraint, plain_value
 from lockdown.model.traffic import Dimension, Doors, Rung
 from lockdown.model.verdict import ACCEPT, Verdict
 from lockdown.smtp.address import Address
@@ -167,16 +167,16 @@ class Restraints:
     def _of_sender(self, client: Client, helo: str, sender: Address) -> Values:
         values = {
             **_of_client(client),
-            Dimension.HELO: (helo.lower(),),
-            Dimension.SENDER: (sender.raw.lower(),),
-            Dimension.SENDER_DOMAIN: (sender.domain.lower(),),
+            Dimension.HELO: (plain_value(Dimension.HELO, helo),),
+            Dimension.SENDER: (plain_value(Dimension.SENDER, sender.raw),),
+            Dimension.SENDER_DOMAIN: (plain_value(Dimension.SENDER_DOMAIN, sender.domain),),
         }
         return self._with_digests(values)
 
     def _of_envelope(self, transaction: Transaction, recipients: Iterable[Address]) -> Values:
         values = {
             **self._of_sender(transaction.client, transaction.stranger.helo, transaction.sender),
-            Dimension.RECIPIENT: tuple(one.raw.lower() for one in recipients),
+            Dimension.RECIPIENT: tuple(plain_value(Dimension.RECIPIENT, one.raw) for one in recipients),
         }
         return self._with_digests(values)
 

@@ -6,6 +6,7 @@ Fails as: `Unknown(why)` for a match that cannot be read back, as from a newer L
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,8 @@ from lockdown.model.unknown import Unknown
 
 _NETWORKS = frozenset({Dimension.CLIENT, Dimension.NETWORK, Dimension.WIDE_NETWORK})
 _MAILBOXES = frozenset({Dimension.SENDER, Dimension.RECIPIENT})
+_NUMBER = re.compile(r"\d[\d.,:/-]*")
+_MOST_SUBJECT = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,12 @@ def plain_value(dimension: Dimension, value: str) -> str:
     if dimension in _NETWORKS:
         return _plain_network(value.strip(), is_address=dimension is Dimension.CLIENT)
     return (value.strip("<>") if dimension in _MAILBOXES else value.strip()).lower()
+
+
+def subject_shape(subject: str) -> str:
+    """Its words, numbers as #: "invoice # of #", so that copies with other numbers are the same."""
+    short = _NUMBER.sub("#", subject[: 2 * _MOST_SUBJECT].lower())
+    return " ".join(short.split())[:_MOST_SUBJECT]
 
 
 def _plain_network(value: str, *, is_address: bool) -> str:
