@@ -442,6 +442,13 @@ class Monitoring(Section, frozen=True):
     account_bounces_hour: Annotated[
         int, why("Recipients of one account that do not exist; beyond, its mail is held."), msgspec.Meta(ge=1)
     ] = 25
+    hold_accounts: Annotated[
+        bool,
+        why(
+            "This mail server is to be ready to hold one account: the audit asks for what that needs, and the plan "
+            "proposes it. Where the agent starts by itself and may hold accounts, it is asked for without this."
+        ),
+    ] = False
     account_term: Annotated[
         timedelta, why("So long an account stays held by itself after it was last seen in foreign hands.")
     ] = timedelta(days=3)

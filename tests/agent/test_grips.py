@@ -12,7 +12,8 @@ import pytest
 from lockdown.agent import verbs
 from lockdown.agent.deeds import Deeds, Peer
 from lockdown.agent.grip_deeds import MOST_GRIPS, GripDeeds
-from lockdown.host.grip_hands import HOLD_TABLE, GripHands, held_for
+from lockdown.facts.holding import HOLD_TABLE
+from lockdown.host.grip_hands import GripHands, held_for
 from lockdown.model.snapshot import Reading, Snapshot
 from lockdown.model.unknown import Unknown
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from lockdown.facts import certificates, disks, dovecot, key_pairs, postfix, quotas
+from lockdown.facts import certificates, disks, dovecot, holding, key_pairs, postfix, quotas
 from lockdown.host.asked import Command, Files, Listing, Script, Sources
 from lockdown.model.snapshot import Snapshot
 
@@ -62,7 +62,7 @@ walk() {
 _JUDGED = re.compile(
     r"(?:dovecot_(?:config|storage)_version|protocols|ssl|ssl_min_protocol|ssl_cert|ssl_server_cert_file"
     r"|disable_plaintext_auth|auth_allow_cleartext|mail_plugins|driver|executable|port"
-    r"|mail_location|mail_(?:driver|path|inbox_path)|auth_username_format|recipient_delimiter|log_path"
+    r"|deny|mail_location|mail_(?:driver|path|inbox_path)|auth_username_format|recipient_delimiter|log_path"
     r"|quota\d*|quota\d*_(?:rule|warning|grace)\d*|quota_(?:storage_(?:size|percentage|grace)|message_count)|storage_size)\Z"
 )
 _SETTING = re.compile(r"(?P<start>\s*(?P<name>[\w./:%-]+)\s*=\s*)(?P<value>.*)\Z")
@@ -85,6 +85,7 @@ def sources() -> Sources:
             reduce=without_passwords,
         ),
         disks.SOURCE: Script(_DISKS, _PLACES),
+        holding.TABLES: Listing((holding.HOLD_TABLE, holding.DENY_TABLE)),
         key_pairs.SOURCE: Listing(key_pairs.PATTERNS),
         quotas.SOURCE: Script(_SIZES, (str(quotas.MOST_MAILBOXES), str(quotas.DAYS)), seconds=_SIZES_SECONDS),
     }  # fmt: skip
@@ -129,7 +130,8 @@ def _shown(line: str) -> tuple[str, bool]:
     """A line as it is kept, and whether its value was left out."""
     bare = re.sub(r"\s#.*\Z", "", line) if not line.lstrip().startswith("#") else line
     if found := _SETTING.match(bare):
-        if _JUDGED.match(found["name"]):
+        # `args` may hold a password, so of its values only our own table is known.
+        if _JUDGED.match(found["name"]) or found["value"].strip() == holding.DENY_TABLE:
             return bare, False
         # A file by its name is no secret: what matters of it is that it is named.
         return found["start"] + HIDDEN, True

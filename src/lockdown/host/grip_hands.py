@@ -21,6 +21,7 @@ from pathlib import Path
 
 import msgspec
 
+from lockdown.facts.holding import DENY_TABLE, EMPTY_TABLE, HOLD_TABLE, LIST, WIRE_DENY, WIRE_HOLD
 from lockdown.host.change.files import FileImage, put
 from lockdown.host.commands import run
 from lockdown.host.grips import RECORD, Held, held
@@ -28,16 +29,8 @@ from lockdown.model.errors import OperatorError
 from lockdown.model.snapshot import Reading
 from lockdown.model.unknown import Unknown
 
-HOLD_TABLE = "/etc/postfix/lockdown-held-users"
-DENY_TABLE = "/etc/dovecot/lockdown-locked-users"
-WIRE_HOLD = (
-    f"type once: touch {HOLD_TABLE} && postconf -e "
-    f"'smtpd_end_of_data_restrictions = check_sasl_access texthash:{HOLD_TABLE}' && postfix reload"
-)
-WIRE_DENY = f"put once before its other databases: passdb {{ driver = passwd-file, deny = yes, args = {DENY_TABLE} }}"
 USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=@-]{0,127}")
 """What can be a line of a table, and an argument, without a second meaning."""
-_HEAD = "# Written by Lockdown from its record of held accounts; to let one go: lockdown user release USER\n"
 _LOG_OCTETS = 2 << 20
 _MOST_QUEUE_FILES = 100_000
 _RECORDS_OCTETS = 64 << 10
@@ -131,7 +124,7 @@ class GripHands:
     # ── pieces ──
 
     def _hold(self, wanted: Held) -> tuple[str, bool]:
-        asked = self._runs(("postconf", "-nh", "smtpd_end_of_data_restrictions"))
+        asked = self._runs(("postconf", "-nh", LIST))
         if isinstance(asked, Unknown) or HOLD_TABLE not in asked:
             why = asked.why if isinstance(asked, Unknown) else "Postfix does not ask for held accounts"
             return f"its mail is not held: {why}; {WIRE_HOLD}", False
@@ -213,7 +206,7 @@ class GripHands:
             if Path(path).exists():
                 rows = "".join(line.format(user=one.user) for one in now.values() if piece in one.pieces)
                 with suppress(OperatorError):  # what is not there is seen where it is asked for
-                    put(FileImage(path, (_HEAD + rows).encode(), 0o644, 0, 0))
+                    put(FileImage(path, (EMPTY_TABLE + rows).encode(), 0o644, 0, 0))
 
 
 def held_for(folder: Path, user: str, since: datetime) -> list[str]:

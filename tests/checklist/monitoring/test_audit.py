@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from lockdown.checklist.monitoring.audit import audit
+from lockdown.checklist.monitoring.holding_controls import HOLDING, QUEUE_SETTINGS
 from lockdown.checklist.monitoring.watch_controls import (
     GATEWAY_ANSWERS,
     GUESSING_BANNED,
@@ -24,7 +25,7 @@ from tests.recordings.upkeep import files_of, kept, without
 
 FINE = (State.PASS, State.NOT_APPLICABLE)
 ALL_IN_ONE = '[site]\nrole = "all-in-one"\n'
-STARTS = ("queue/", "clock/", "watchers/", "logs/", "accounts/", "gateway/", "packages/")
+STARTS = ("queue/", "clock/", "watchers/", "logs/", "accounts/", "gateway/", "packages/", "host/unit", "postfix/")
 
 
 def findings(snapshot: Snapshot, settings: str = ALL_IN_ONE) -> list[Finding]:
@@ -40,7 +41,7 @@ def test_a_machine_that_is_watched_raises_nothing() -> None:
 
 
 def test_every_control_of_the_audit_is_judged_whatever_could_be_read() -> None:
-    shown = {control.id for control in WATCHED}
+    shown = {control.id for control in (*WATCHED, *HOLDING, *QUEUE_SETTINGS)}
     assert {it.control for it in findings(kept())} == {it.control for it in findings(without(kept(), *STARTS))} == shown
 
 

@@ -11,7 +11,4 @@ CARD = Card(
     title="Monitor the system",
     promise="Floods and clogged queues are seen early, their sender is blocked, the rubbish taken out with a way back.",
     controls=CONTROLS,
-    empty={
-        "enforce": "Lockdown sets up no monitoring of other programs yet.",
-    },
 )

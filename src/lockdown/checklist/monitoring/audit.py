@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from lockdown.checklist.monitoring.audit_holding import audit_holding
 from lockdown.checklist.monitoring.audit_queue import audit_queue
+from lockdown.checklist.monitoring.audit_queue_settings import audit_queue_settings
 from lockdown.checklist.monitoring.watch_controls import (
     BANS_REACH,
     CLOCK,
@@ -53,6 +55,8 @@ def audit(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
     yield from _bans(snapshot, policy)
     yield from _told(snapshot)
     yield _answers(snapshot)
+    yield from audit_holding(snapshot, policy)
+    yield from audit_queue_settings(snapshot, policy)
 
 
 def _unknown(control: Control, why: str) -> Finding:
