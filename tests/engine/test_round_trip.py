@@ -190,6 +190,47 @@ def test_the_watch_says_when_nobody_knows_and_when_nobody_can_be_told() -> None:
     assert [*watch_canary.watch(Window(NOW, NOW, (), (), canary=(well,)), wanted)] == []
 
 
+def lost_at(stage: str, path: str, why: str) -> CanaryPath:
+    return CanaryPath(path, NOW.timestamp(), 2, stage, why, None, None)
+
+
+def test_what_is_lost_behind_acceptance_is_one_trouble_and_what_is_lost_before_is_one_for_each_way() -> None:
+    wanted = settings_for(Path("x"), "127.0.0.1:2525")
+    why = "4B17D248 is deferred: connect to private/dovecot-lmtp: No such file or directory"
+    paths = (lost_at("arrived", "a:25", why), lost_at("arrived", "b:587", why), lost_at("connect", "c:26", "refused"))
+    behind, before = watch_canary.watch(Window(NOW, NOW, (), (), canary=paths), wanted)
+    assert behind.says == "Letters sent over a:25 and b:587 no longer arrive: it is accepted and does not arrive."
+    assert (behind.object, before.object) == ("delivery", "c:26")
+    assert why in behind.evidence[0].text
+    assert "nothing answers there" in before.says
+
+
+def test_a_mailbox_that_nobody_can_look_into_says_nothing_of_the_mail() -> None:
+    wanted = settings_for(Path("x"), "127.0.0.1:2525")
+    paths = (lost_at("mailbox", "a:25", "AUTHENTICATIONFAILED"), lost_at("mailbox", "b:587", "AUTHENTICATIONFAILED"))
+    (alarm,) = watch_canary.watch(Window(NOW, NOW, (), (), canary=paths), wanted)
+    assert (alarm.name, alarm.severity) == ("monitoring.canary-unknown", Severity.MEDIUM)
+    assert "cannot be looked into: AUTHENTICATIONFAILED" in alarm.says
+
+
+def test_a_mailbox_that_cannot_be_opened_is_told_as_that(tmp_path: Path) -> None:
+    more = 'canary_mailbox = "imap://canary@127.0.0.1:1"\ncanary_password = "/dev/null"\n'
+
+    async def story(here: House) -> None:
+        import asyncio
+
+        wanted = settings_for(here.worker.state.path, f"127.0.0.1:{here.port}", more)
+        await asyncio.to_thread(RoundTrips(wanted, here.worker.state.path).fly, NOW)
+        one = last(here.worker.state.path)
+        assert (one.arrived, one.stage, "accepted" in one.seconds) == (False, "mailbox", True)
+
+    async def all_of_it() -> None:
+        async with house(tmp_path) as here:
+            await story(here)
+
+    run(all_of_it())
+
+
 class Submission:
     """A submission server's handler: who signed in sends, and it lies in the mailbox at once."""
 
@@ -228,7 +269,7 @@ def test_over_submission_it_signs_in_encrypted_and_sends_as_himself(tmp_path: Pa
     first, second = flown(tmp_path).paths[f"submission 127.0.0.1:{port}"]
     assert first.arrived, first
     assert handler.senders == [("canary@example.org", True)]
-    assert (second.stage, "535" in second.why) == ("accepted", True)
+    assert (second.stage, "535" in second.why) == ("signed-in", True)
     assert "wrong" not in second.why
 
 
@@ -300,12 +341,13 @@ def test_doctor_says_how_long_ago_it_arrived_or_why_not(tmp_path: Path) -> None:
     (none,) = canary_arrives(wanted, NOW)
     assert (none.state, none.says) == (State.WARN, "the canary has not flown yet")
     good, bad = (
-        Round(NOW.timestamp() - 60, True, seconds={"arrived": 0.5}),
+        Round(NOW.timestamp() - 60, True, seconds={"connect": 0.0, "greeting": 0.1, "accepted": 0.4, "arrived": 0.5}),
         Round(NOW.timestamp(), False, "connect", "no"),
     )
     keep_flown(tmp_path, Flown(paths={"127.0.0.1:25": [good]}))
     (well,) = canary_arrives(wanted, NOW)
-    assert (well.state, well.says) == (State.PASS, "arrived over 127.0.0.1:25 1m ago, in 0.50 s")
+    stages = "connected 0.00, greeted 0.10, accepted 0.30, arrived 0.10 s"
+    assert (well.state, well.says) == (State.PASS, f"arrived over 127.0.0.1:25 1m ago, in 0.50 s ({stages})")
     keep_flown(tmp_path, Flown(paths={"127.0.0.1:25": [good, bad, bad]}))
     (ill,) = canary_arrives(wanted, NOW)
     assert ill.state is State.FAIL

@@ -121,7 +121,8 @@ def test_the_page_has_the_same_story_and_says_how_canary_and_alerts_do() -> None
     )  # fmt: skip
     body = get(an_app(page)).body
     for part in (
-        "what happened in 7", "it has met 4,012 messages", "lockdown block remove r3", "missed 2 times: it answers 451",
+        "what happened in 7", "it has met 4,012 messages", "lockdown block remove r3",
+            "missed 2 times: it is not accepted: it answers 451",
         "arrived 2 min ago, in 0.25 s", "https://hooks.example/***: it answers 500",
     ):  # fmt: skip
         assert part in body, part

@@ -338,7 +338,7 @@ def _canary_rows(facts: Facts) -> Iterator[Row]:
 
 def _canary_in_words(path: CanaryPath, now: datetime) -> str:
     if path.is_lost:
-        return f"missed {path.missed} times: {path.why}"
+        return f"missed {path.missed} times: {path.lost}"
     if path.arrived_at is None or path.seconds is None:
         return "has not arrived yet"
     return f"arrived {max(0, round(now.timestamp() - path.arrived_at)) // 60} min ago, in {path.seconds:.2f} s"

@@ -124,10 +124,10 @@ def canary_arrives(settings: Settings, now: datetime) -> Iterator[Symptom]:
     paths = canary_now(settings, state)
     for path in paths if isinstance(paths, tuple) else ():
         if path.is_lost:
-            yield ill(part, f"missed {path.missed} times over {path.path}: {path.why}", "lockdown incident list")
+            yield ill(part, f"missed {path.missed} times over {path.path}: {path.lost}", "lockdown incident list")
         elif path.arrived_at is not None and path.seconds is not None:
             ago = show_duration(timedelta(seconds=max(0, round(now.timestamp() - path.arrived_at))))
-            yield well(part, f"arrived over {path.path} {ago} ago, in {path.seconds:.2f} s")
+            yield well(part, f"arrived over {path.path} {ago} ago, in {path.seconds:.2f} s ({path.took})")
     if missed and not missed.startswith("the canary was missed"):
         yield doubtful(part, missed, "lockdown up     (the gateway sends it, a minute after its start)")
 

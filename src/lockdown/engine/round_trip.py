@@ -18,10 +18,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from lockdown.config import Settings, upstreams
 from lockdown.engine.canary import Arrival, Canary, open_canary
+from lockdown.engine.last_word import last_word, queue_id_of
 from lockdown.engine.targets import Mailbox, gateway_target, target_of
 from lockdown.mime import compose
 from lockdown.model.errors import OperatorError
@@ -65,6 +67,8 @@ class _Flight:
     why: str = ""
     refused: bool = False
     """The server said no: it will never arrive."""
+    queue_id: str = ""
+    """By which the mail server knows it."""
 
     def reached(self, stage: str, following: str) -> None:
         self.seconds[stage] = round(time.monotonic() - self.began, 4)
@@ -163,13 +167,15 @@ class RoundTrips:
         flight.reached("connect", "greeting")
         with _Session(connection, way.host, self._name) as session:
             session.greeted()
-            flight.reached("greeting", "accepted")
+            flight.reached("greeting", "signed-in" if way.user else "accepted")
             if way.user:
                 session.sign_in(way)
+                flight.reached("signed-in", "accepted")
             recipient = recipient_of(self._settings)
             sender = _sender(way, recipient)
             session.sendmail(sender, [recipient], letter(sender, recipient, flight.mark, now))
             flight.reached("accepted", "arrived")
+            flight.queue_id = queue_id_of(session.accepted_with)
 
     # ── and in ──
 
@@ -185,7 +191,7 @@ class RoundTrips:
                 mailbox.remove(found)
         except (OSError, OperatorError, ValueError) as error:
             for mark in wanted.keys() - found.keys():
-                wanted[mark].why = f"its mailbox cannot be looked into: {error}".splitlines()[0][:300]
+                wanted[mark].stage, wanted[mark].why = "mailbox", _in_one_line(str(error))
         return found
 
     def _look(self, mailbox: Canary, wanted: dict[str, _Flight], marks: list[str], found: dict[str, Arrival]) -> None:
@@ -200,7 +206,8 @@ class RoundTrips:
             time.sleep(pause)
             pause = min(pause * 1.5, _LOOK_SECONDS[1])
         for mark in wanted.keys() - found.keys():
-            wanted[mark].why = f"it was accepted, and does not lie in its mailbox after {self._wait_seconds:.0f} s"
+            last = last_word(self._settings.monitoring.mail_logs, wanted[mark].queue_id)
+            wanted[mark].why = last or f"it is not there after {self._wait_seconds:.0f} s"
 
     def _mailbox(self, since: float) -> Canary:
         wanted = self._settings.monitoring
@@ -227,6 +234,14 @@ class _Session(smtplib.SMTP):
         super().__init__(local_hostname=name, timeout=_STEP_SECONDS)
         self._connection, self._name_of_host = connection, host
         self.sock = connection
+        self.accepted_with = ""
+        """What the server has said to the letter: it names it."""
+
+    def data(self, msg: Any) -> tuple[int, bytes]:
+        """The library's own, whose answer `sendmail` would not tell."""
+        code, text = super().data(msg)
+        self.accepted_with = text.decode("ascii", "replace")
+        return code, text
 
     def greeted(self) -> None:
         """The server's first word."""
@@ -282,7 +297,11 @@ def _round(flight: _Flight, arrival: Arrival | None, now: datetime) -> Round:
 
 def _said(code: int, text: bytes | str) -> str:
     words = text.decode("ascii", "replace") if isinstance(text, bytes) else text
-    return "".join(char if char.isprintable() else " " for char in f"it answers {code} {words}")[:300]
+    return _in_one_line(f"it answers {code} {words}")
+
+
+def _in_one_line(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in text)[:300]
 
 
 def _in_words(error: Exception) -> str:
@@ -312,7 +331,7 @@ def canary_missed(settings: Settings, state: Path, now: datetime) -> str:
             late = late_after(settings)
     for one in paths:
         if one.is_lost:
-            return f"the canary was missed {one.missed} times over {one.path}: {one.why}"
+            return f"the canary was missed {one.missed} times over {one.path}: {one.lost}"
         if now.timestamp() - one.tried_at > late.total_seconds():
             since = datetime.fromtimestamp(one.tried_at, UTC)
             return f"the canary has not flown over {one.path} since {since:%F %H:%M} UTC"

@@ -101,6 +101,17 @@ class Drilled(NamedTuple):
     last_success: datetime | None
 
 
+CANARY_STAGES = {
+    "connect": ("connected", "nothing answers there"),
+    "greeting": ("greeted", "it is connected and not greeted"),
+    "signed-in": ("signed in", "it cannot sign in"),
+    "accepted": ("accepted", "it is not accepted"),
+    "arrived": ("arrived", "it is accepted and does not arrive"),
+    "mailbox": ("looked for", "its mailbox cannot be looked into"),
+}
+"""The canary's way: what is said of one that has passed, and of one that was lost there."""
+
+
 class CanaryPath(NamedTuple):
     """One way in on which the canary flies, as its last letters left it. Times are seconds of Unix."""
 
@@ -109,7 +120,8 @@ class CanaryPath(NamedTuple):
     missed: int
     """In a row, up to now."""
     stage: str
-    """At which the last one was lost: connect, greeting, accepted, arrived; "" for one that arrived."""
+    """At which the last one was lost: connect, greeting, signed-in, accepted, arrived; mailbox, where nobody could look
+    whether it arrived; "" for one that did."""
     why: str
     arrived_at: float | None
     """When the last was sent that arrived."""
@@ -117,11 +129,27 @@ class CanaryPath(NamedTuple):
     """How long that one took."""
     marked: bool = False
     """The last one arrived with a mark."""
+    stages: tuple[tuple[str, float], ...] = ()
+    """Of the last that arrived: each stage, and when it was reached, from the begin of the round."""
 
     @property
     def is_lost(self) -> bool:
         """One that was missed may be a restart; two are an outage."""
         return self.missed >= 2
+
+    @property
+    def lost(self) -> str:
+        """Where the last one was lost, and why."""
+        return ": ".join(filter(None, (CANARY_STAGES.get(self.stage, ("", self.stage))[1], self.why)))
+
+    @property
+    def took(self) -> str:
+        """How long each stage of the last one that arrived took, the later ones beyond those before."""
+        begin, told = 0.0, []
+        for stage, end in self.stages:
+            told.append(f"{CANARY_STAGES.get(stage, (stage, ''))[0]} {end - begin:.2f}")
+            begin = end
+        return f"{', '.join(told)} s" if told else ""
 
 
 class ToldPath(NamedTuple):

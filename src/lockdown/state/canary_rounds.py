@@ -32,7 +32,8 @@ class Round(msgspec.Struct, frozen=True, omit_defaults=True):
     at: float
     arrived: bool = False
     stage: str = ""
-    """Of one that was missed: at which it was lost: connect, greeting, accepted, arrived."""
+    """Of one that was missed: at which it was lost: connect, greeting, signed-in, accepted, arrived; or mailbox, where
+    nobody could look whether it arrived."""
     why: str = ""
     seconds: dict[str, float] = {}
     """By stage, as far as it came."""
@@ -104,4 +105,5 @@ def _path(name: str, rounds: list[Round]) -> CanaryPath:
         None if good is None else good.at,
         None if good is None else good.seconds.get("arrived"),
         last.marked,
+        () if good is None else tuple(good.seconds.items()),
     )

@@ -5,7 +5,7 @@ Who says that mail stands still must not ride on that mail, and a path that is s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from lockdown.checklist.monitoring.canary_controls import CANARY, PEOPLE_TOLD
@@ -13,7 +13,7 @@ from lockdown.config import Settings
 from lockdown.model.alarm import Alarm
 from lockdown.model.finding import Evidence, Severity
 from lockdown.model.unknown import Unknown
-from lockdown.model.window import CanaryPath, ToldPath, Window
+from lockdown.model.window import CANARY_STAGES, CanaryPath, ToldPath, Window
 
 FAILURES = 3
 """Messages in a row that a path did not take."""
@@ -28,14 +28,14 @@ def watch(window: Window, policy: Settings) -> Iterator[Alarm]:
         case Unknown(why):
             yield _unknown(why)
         case paths:
+            yield from _lost([path for path in paths if path.is_lost])
             for path in paths:
-                yield from _missed(path)
                 yield from _late(path, window.now, policy)
     for told in window.told_over:
         yield from _path_down(told)
 
 
-def _unknown(why: str) -> Alarm:
+def _unknown(why: str, next_command: str = "lockdown doctor") -> Alarm:
     return Alarm(
         "monitoring.canary-unknown",
         "the canary",
@@ -43,42 +43,48 @@ def _unknown(why: str) -> Alarm:
         Severity.MEDIUM,
         f"Nobody knows whether the canary arrives: {why}.",
         "mail may flow or not; the heartbeat is silent",
-        next_command="lockdown doctor",
+        next_command=next_command,
     )
 
 
-_LOST = {
-    "connect": "nothing answers there",
-    "greeting": "it is connected and not greeted",
-    "accepted": "it is not accepted",
-    "arrived": "it is accepted and does not arrive",
-}
+def _lost(lost: Sequence[CanaryPath]) -> Iterator[Alarm]:
+    """What several ways share is one trouble: behind acceptance there is one way for all of them."""
+    unseen = [path for path in lost if path.stage == "mailbox"]
+    if unseen:
+        yield _unknown(f"its mailbox cannot be looked into: {unseen[0].why}", _NEXT["mailbox"])
+    if behind := [path for path in lost if path.stage == "arrived"]:
+        yield _missed("delivery", behind)
+    for path in lost:
+        if path.stage not in ("mailbox", "arrived"):
+            yield _missed(path.path, [path])
 
 
-def _missed(path: CanaryPath) -> Iterator[Alarm]:
-    if not path.is_lost:
-        return
-    lost = _LOST.get(path.stage, path.stage)
-    last = (
-        "none has arrived yet" if path.arrived_at is None else f"the last that arrived was sent {_at(path.arrived_at)}"
-    )
-    yield Alarm(
+def _missed(of: str, paths: Sequence[CanaryPath]) -> Alarm:
+    first, names = paths[0], " and ".join(path.path for path in paths)
+    arrived = max((path.arrived_at for path in paths if path.arrived_at is not None), default=None)
+    last = "none has arrived yet" if arrived is None else f"the last that arrived was sent {_at(arrived)}"
+    return Alarm(
         "monitoring.canary-missed",
-        path.path,
+        of,
         CANARY.id,
         Severity.CRITICAL,
-        f"Letters sent over {path.path} no longer arrive: {path.missed} were missed, {lost}.",
+        f"Letters sent over {names} no longer arrive: {CANARY_STAGES.get(first.stage, ('', first.stage))[1]}.",
         "other mail over this way probably fares alike; the heartbeat is silent",
-        (Evidence("canary", f"lost at stage {path.stage!r}: {path.why}"), Evidence("canary", last)),
-        _NEXT.get(path.stage, "lockdown doctor"),
+        (
+            *(Evidence("canary", f"{one.missed} in a row were missed over {one.path}: {one.lost}") for one in paths),
+            Evidence("canary", last),
+        ),
+        _NEXT.get(first.stage, "lockdown doctor"),
     )
 
 
 _NEXT = {
     "connect": "lockdown doctor     (is the server there? systemctl status lockdown-gateway)",
     "greeting": "lockdown doctor",
+    "signed-in": "lockdown config explain monitoring.canary_submission_password",
     "accepted": "lockdown trace canary@drill.example     (says who refused it, and why)",
     "arrived": "postqueue -p     (does it wait there? and is monitoring.canary_mailbox the right one?)",
+    "mailbox": "lockdown config explain monitoring.canary_mailbox     (and its password, monitoring.canary_password)",
 }
 
 
