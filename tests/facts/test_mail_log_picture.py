@@ -184,3 +184,56 @@ def test_a_flood_of_forged_senders_does_not_push_out_the_largest_and_stays_bound
     assert picture.senders.top(1) == [("flood@evil.example", Share(340, 3400))]
     assert picture.senders.all == Share(4000, 40000)
     assert picture.forgotten > 0
+
+
+def a_line_of_each_kind(number: int) -> list[str]:
+    """Each with a sender, client, user, domain, reason and delay that nobody had before."""
+    long, address = "z" * 150, f"{number % 223 + 1}.{number >> 8 & 255}.{number & 255}.{number % 251}"
+    delivery = f"relay=none, delay=3, delays=1.{number}/2.{number}/3.{number}/4.{number}"
+    word = "".join(chr(ord("a") + int(digit)) for digit in f"{number:07}")
+    return [
+        f"{PREFIX}smtpd[{number}]: A{number:06}: client=h[{address}], sasl_method=PLAIN, sasl_username=u{number}{long}",
+        f"{PREFIX}qmgr[1]: A{number:06}: from=<{long}{number}@x.example>, size=10, nrcpt=1 (queue active)",
+        f"{PREFIX}qmgr[1]: B{number:06}: from=<{number}@x.example>, size=10, nrcpt=1 (queue active)",
+        f"{PREFIX}qmgr[1]: C{number:06}: removed",
+        f"{PREFIX}smtp[1]: D{number:06}: to=<a@{long}{number}.example>, {delivery}, dsn=2.0.0, status=sent (ok)",
+        f"{PREFIX}smtp[1]: D{number:06}: to=<a@{number}.example>, {delivery}, dsn=4.0.0, status=deferred ({word})",
+        f"{PREFIX}smtp[1]: D{number:06}: to=<a@{number}.example>, {delivery}, dsn=5.0.0, status=bounced (no)",
+        f"{PREFIX}smtpd[1]: warning: h[{address}]: SASL PLAIN authentication failed: x, sasl_username=u{number}{long}",
+        f"{PREFIX}smtpd[1]: lost connection after DATA from h[{address}]",
+        f"{PREFIX}smtpd[1]: disconnect from h{number}{long}[{address}] ehlo=1 auth=0/{number} commands=1/{number}",
+        f"{PREFIX}smtpd[1]: NOQUEUE: reject: RCPT from h[{address}]: 554 5.7.1 <{long}@x>: Relay access denied",
+        f"{PREFIX}smtpd[1]: warning: {word} {long}",
+        f"May  4 00:00:00 mx{number} dovecot: imap-login: Login: user=<u{number}>, method=PLAIN, rip={address}",
+        f"May  4 00:00:00 mx{number} dovecot: lmtp(u{number}{long})<1><2>: Error: Quota exceeded",
+    ]
+
+
+def test_a_log_in_which_nothing_is_said_twice_takes_no_more_than_its_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture_module, "_MOST_OPEN", 400)
+    monkeypatch.setattr(picture_module, "_MOST_DELAYS", 400)
+    room = 600_000
+    reader = BlockReader(room)
+    for start in range(0, 6000, 300):
+        block = "\n".join(line for number in range(start, start + 300) for line in a_line_of_each_kind(number))
+        picture = reader.read(block.encode() + b"\n")
+        tallies = [getattr(picture, name) for name in Picture.__slots__ if isinstance(getattr(picture, name), Tally)]
+        assert sum(tally.weight for tally in tallies) < room * 1.5
+        assert max(len(key) for tally in tallies for key in tally.pairs) <= 300
+        assert max(len(picture.open), len(picture.orphans), len(picture.unsized), len(picture.ended)) <= 400
+        assert max(map(len, picture.stages)) <= 1000
+    assert picture.unread == {}
+    assert picture.senders.all.messages + len(picture.orphans) + picture.forgotten >= 12_000
+    assert picture.failed_logins.all.messages == picture.troubles.all.messages == 6000
+
+
+def test_two_long_names_that_begin_alike_stay_two_and_keep_their_network() -> None:
+    long = "z" * 300
+    picture = in_blocks(
+        "\n".join(
+            f"{PREFIX}smtpd[1]: warning: h[192.0.2.1]: SASL PLAIN authentication failed: x, sasl_username={long}{one}"
+            for one in "aab"
+        ).encode()
+    )
+    assert sorted(share.messages for _, share in picture.failed_logins.top()) == [1, 2]
+    assert picture.failures_by_network() == {"192.0.2.0/24": 3}

@@ -15,12 +15,13 @@ from itertools import islice
 
 from lockdown.facts.mail_log.dovecot import dovecot
 from lockdown.facts.mail_log.exim import arrival
-from lockdown.facts.mail_log.picture import ONE, Picture
+from lockdown.facts.mail_log.picture import ONE, ROOM, Picture
 from lockdown.facts.mail_log.postfix import postfix
 from lockdown.facts.mail_log.prefix import LONGEST_STAMP, POSTFIX_DAEMONS
 from lockdown.facts.mail_log.reading import LONGEST, read
 
-_CLIENT = rb"[^\s\[\]]{0,255}\[(?:[0-9A-Fa-f:.]{2,45}|unknown)\]"
+# A name that is longer than those here is read with care, and kept clipped.
+_CLIENT = rb"[^\s\[\]]{0,80}\[(?:[0-9A-Fa-f:.]{2,45}|unknown)\]"
 _NUMBER = rb"\d{1,9}(?:\.\d{1,9})?"
 _SESSION = {
     b"connect": re.compile(rb"from " + _CLIENT),
@@ -31,10 +32,10 @@ _SESSION = {
 rb"cipher \S{1,80} [^:]{1,200}")),
     ),
 }  # fmt: skip
-_RECEIVED = re.compile(rb"client=(" + _CLIENT + rb"(?:, sasl_method=[A-Z0-9-]{1,40}, sasl_username=[^\s,]{1,255})?)")
-_QUEUED = re.compile(rb"from=<([^<>]{0,400})>, size=(\d{1,15}), nrcpt=\d{1,9} \(queue \w{1,20}\)")
+_RECEIVED = re.compile(rb"client=(" + _CLIENT + rb"(?:, sasl_method=[A-Z0-9-]{1,40}, sasl_username=[^\s,]{1,76})?)")
+_QUEUED = re.compile(rb"from=<([^<>]{0,120})>, size=(\d{1,15}), nrcpt=\d{1,9} \(queue \w{1,20}\)")
 _SENT = re.compile(
-    rb'to=<[^<>"@]{0,255}@([^<>"@]{0,255})>, (?:orig_to=<[^<>"]{0,400}>, )?relay=[^,]{0,400}, delay='
+    rb'to=<[^<>"@]{0,255}@([^<>"@]{0,120})>, (?:orig_to=<[^<>"]{0,400}>, )?relay=[^,]{0,400}, delay='
     + _NUMBER
     + rb", delays=("
     + b"/".join([_NUMBER] * 4)
@@ -48,6 +49,7 @@ _TAG = re.compile(rb"[A-Za-z][\w.+-]*(?:/[\w.+-]+){0,3}/([\w.+-]+)\[\d+\]:")
 _DOVECOT = re.compile(rb"dovecot(?:\[\d+\])?:")
 _QUEUE_ID = re.compile(rb"[0-9A-Za-z]{5,24}:")
 _MOST_KNOWN = 4_000
+_LONGEST_KNOWN = 200
 
 
 _OTHER, _SMTPD, _QMGR, _CLEANUP, _DELIVERER, _DOVECOTS, _REST = range(7)
@@ -60,8 +62,8 @@ _KINDS = {
 class BlockReader:
     """Reads blocks of whole lines into one picture."""
 
-    def __init__(self) -> None:
-        self.picture = Picture()
+    def __init__(self, room: int = ROOM) -> None:
+        self.picture = Picture(room=room)
         self._kinds: dict[bytes, int] = {}
         """What stands before the text, and what kind of daemon it names."""
         self._daemons: dict[bytes, str] = {}
@@ -115,6 +117,8 @@ class BlockReader:
 
     def _kind(self, tag: bytes) -> int:
         """Of the words before the text, checked with care once."""
+        if len(tag) > _LONGEST_KNOWN:
+            return _OTHER
         found = _TAG.fullmatch(tag)
         daemon = found[1].decode() if found else ""
         kind = _KINDS.get(daemon, _REST) if daemon in POSTFIX_DAEMONS else _OTHER
@@ -167,7 +171,8 @@ class BlockReader:
                 if (known := sessions.get(word)) is not None:
                     if rest not in known:
                         if _SESSION[word].fullmatch(rest):
-                            known.add(rest)
+                            if len(rest) <= _LONGEST_KNOWN:
+                                known.add(rest)
                         else:
                             tell(stamp, tag, word, rest)
                             continue

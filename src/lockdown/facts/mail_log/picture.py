@@ -1,14 +1,16 @@
 """The full picture of a log: who sent how much, from where, to whom; what was refused, who could not log in.
 
 It is filled line by line (`take`) or a block at a time (`blocks`), and two pictures of two pieces of one log, the one
-behind the other, become one (`joined`). Its memory is bounded: of each kind only so many keys are kept, and when there
-are too many, the smallest go into `rest`, which is told. Exact below that.
+behind the other, become one (`joined`). Its memory is bounded, whatever strangers write: of each kind only so many keys
+are kept and of all kinds only so many octets, and when there are too many, the smallest go into `rest`, which is told.
+Exact below that. A key that is longer than any honest one is kept as its beginning and a digest.
 
 Keys are octets, as they stand in the log; a pair of count and octets is one integer, since adding to it is one step.
 """
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import re
 from collections import Counter
@@ -39,7 +41,16 @@ ONE = 1 << 50
 """One message, in the upper half of a packed pair; its octets are below."""
 _OCTETS = ONE - 1
 _MOST_KEYS = 24_000
-_MOST_OPEN = 40_000
+_MOST_OPEN = 24_000
+ROOM = 16 << 20
+"""Octets that all keys together may take, with what Python needs beside each."""
+_BESIDE_KEY = 130
+_WORTH_WEIGHING = 2_000
+_MOST_DELAYS = 4_000
+_LONGEST_KEY = 120
+_LONGEST_USER = 76
+_LONGEST_NAME = 80
+"""Of a client; it is not shown, and longer ones are cut."""
 
 
 class Share(NamedTuple):
@@ -60,15 +71,25 @@ class Tally:
 
     def add(self, key: bytes, packed: int) -> None:
         """Add to one key."""
+        if len(key) > _LONGEST_KEY:
+            key = clipped(key)
         self.pairs[key] = self.pairs.get(key, 0) + packed
 
     def trim(self) -> None:
         """Let go of the smaller half, when there are too many keys."""
-        if len(self.pairs) <= self.most:
-            return
-        kept = dict(nlargest(self.most // 2, self.pairs.items(), key=lambda item: item[1]))
+        if len(self.pairs) > self.most:
+            self.keep(self.most // 2)
+
+    def keep(self, count: int) -> None:
+        """Let go of all but the largest."""
+        kept = dict(nlargest(count, self.pairs.items(), key=lambda item: item[1]))
         self.rest += sum(self.pairs.values()) - sum(kept.values())
         self.pairs = kept
+
+    @property
+    def weight(self) -> int:
+        """About how many octets its keys take."""
+        return sum(map(len, self.pairs)) + _BESIDE_KEY * len(self.pairs)
 
     def merge(self, other: Tally) -> None:
         """Those of the other too."""
@@ -83,12 +104,19 @@ class Tally:
 
     def share(self, key: str) -> Share:
         """That of one key."""
-        return share(self.pairs.get(key.encode(), 0))
+        return share(self.pairs.get(clipped(key.encode()), 0))
 
     @property
     def all(self) -> Share:
         """All of them, with those that were let go."""
         return share(sum(self.pairs.values()) + self.rest)
+
+
+def clipped(key: bytes, most: int = _LONGEST_KEY) -> bytes:
+    """Its beginning, and a digest of the whole: two long names that begin alike stay two."""
+    if len(key) <= most:
+        return key
+    return key[: most - 20] + b"..." + hashlib.blake2b(key, digest_size=8).hexdigest().encode()
 
 
 def share(packed: int) -> Share:
@@ -100,7 +128,7 @@ def _text(octets: bytes) -> str:
     return octets.decode("utf-8", "replace")
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=4096)
 def network(address: str) -> str:
     """The /24 or /64 that it lies in: what one owner has."""
     try:
@@ -167,6 +195,10 @@ class Picture:
 
     ended: list[bytes] = field(default_factory=list)
     """Queue ids that were removed and had not been seen: they are of a piece before this one."""
+    room: int = field(default=ROOM, compare=False)
+    """Octets that all keys together may take."""
+    _weighed: int = field(default=0, compare=False)
+    """How many keys there were when their octets were last added up."""
 
     # ── a line at a time ──
 
@@ -182,7 +214,7 @@ class Picture:
 
     def queued(self, queue_id: str, said: str, size: int) -> None:
         """It is in the queue; counted once, however often that is said."""
-        key, sender = _key(queue_id), said.encode()
+        key, sender = _key(queue_id), clipped(said.encode())
         before = self.open.get(key)
         if isinstance(before, int):
             return
@@ -195,7 +227,7 @@ class Picture:
 
     def delivered(self, event: Delivered) -> None:
         """One try to deliver."""
-        queue_id, domain = _key(event.queue_id), domain_of(event.recipient.encode())
+        queue_id, domain = _key(event.queue_id), clipped(domain_of(event.recipient.encode()))
         self.delivery(queue_id, domain, event.status.encode(), event.says)
         if event.delays is not None:
             for counter, stage in zip(self.stages, event.delays, strict=True):
@@ -223,8 +255,9 @@ class Picture:
             tally.trim()
         if len(self.origins.pairs) > self.origins.most // 2:
             self._take_origins_apart()
+        self._stay_in_room()
         if len(self.open) > _MOST_OPEN:
-            for key in list(self.open)[: _MOST_OPEN // 2]:
+            for key in list(self.open)[: -(_MOST_OPEN // 2)]:
                 del self.open[key]
                 self.forgotten += 1
         if len(self.orphans) > _MOST_OPEN // 2:
@@ -232,9 +265,22 @@ class Picture:
         # Of these the first are the ones that a piece before may know.
         del self.unsized[_MOST_OPEN // 2 :], self.ended[_MOST_OPEN // 2 :]
         for counter in self.stages:
-            if len(counter) > _MOST_KEYS:
-                for rare, _ in counter.most_common()[_MOST_KEYS // 2 :]:
-                    del counter[rare]
+            if len(counter) > _MOST_DELAYS:
+                _coarsen(counter)
+
+    def _stay_in_room(self) -> None:
+        """To add up the octets of all keys takes its time: only when there are many more than the last time."""
+        tallies = list(self._tallies())
+        keys = sum(len(tally.pairs) for tally in tallies)
+        self._weighed = min(self._weighed, keys)
+        if keys < self._weighed + _WORTH_WEIGHING:
+            return
+        weights = [tally.weight for tally in tallies]
+        while sum(weights) > self.room:
+            largest = weights.index(max(weights))
+            tallies[largest].keep(len(tallies[largest].pairs) // 2)
+            weights[largest] = tallies[largest].weight
+        self._weighed = sum(len(tally.pairs) for tally in tallies)
 
     def _tallies(self) -> Iterator[Tally]:
         return (value for name in Picture.__slots__ if isinstance(value := getattr(self, name), Tally))
@@ -302,7 +348,12 @@ def _refused(picture: Picture, event: Refused) -> None:
 
 
 def _failed(picture: Picture, event: LoginFailed) -> None:
-    picture.failed_logins.add(f"{event.user or ''} {network(event.address)}".encode(), event.attempts * ONE)
+    picture.failed_logins.add(_who(event.user or "", event.address), event.attempts * ONE)
+
+
+def _who(user: str, address: str) -> bytes:
+    """The network stays whole, however long the name is."""
+    return clipped(user.encode(), _LONGEST_USER) + b" " + network(address).encode()
 
 
 def _complained(picture: Picture, event: Trouble) -> None:
@@ -319,11 +370,20 @@ _COUNTED: dict[type[Any], Callable[[Picture, Any], None]] = {
     Refused: _refused,
     Misbehaved: lambda picture, event: picture.misbehaved.add(event.address.encode(), ONE),
     LoginFailed: _failed,
-    LoggedIn: lambda picture, event: picture.logins.add(f"{event.user} {network(event.address)}".encode(), ONE),
+    LoggedIn: lambda picture, event: picture.logins.add(_who(event.user, event.address), ONE),
     PasswordRefused: lambda picture, event: picture.passwords.add(event.reason.encode(), ONE),
     Trouble: _complained,
     OverQuota: lambda picture, event: picture.full.add(event.user.encode(), ONE),
 }
+
+
+def _coarsen(counter: Counter[bytes]) -> None:
+    """To two digits: of a delay that was asked for no more are meant."""
+    coarse: Counter[bytes] = Counter()
+    for octets, count in counter.items():
+        coarse[f"{float(octets):.2g}".encode()] += count
+    counter.clear()
+    counter.update(coarse)
 
 
 def _quantile(counter: Counter[bytes], part: float) -> float | None:
@@ -343,10 +403,10 @@ def _key(queue_id: str) -> bytes:
 def origin(event: Received) -> bytes:
     """As it stands in the log of Postfix, so that both ways of reading count under one key."""
     if event.local:
-        return event.user.encode() if event.user else b"local"
+        return clipped(event.user.encode(), _LONGEST_USER) if event.user else b"local"
     login = f", sasl_method={event.method}" if event.method else ""
-    user = f", sasl_username={event.user}" if event.user else ""
-    return f"{event.name}[{event.address}]{login}{user}".encode()
+    user = b", sasl_username=" + clipped(event.user.encode(), _LONGEST_USER) if event.user else b""
+    return f"{event.name[:_LONGEST_NAME]}[{event.address}]{login}".encode() + user
 
 
 def taken_apart(whole: bytes) -> tuple[bytes, bytes]:
@@ -376,10 +436,13 @@ _SAME = tuple(
 )
 
 
-@lru_cache(maxsize=4096)
 def plain_reason(says: str) -> str:
     """The same words for the same reason: without hosts, addresses and numbers, and not long."""
-    says = says[:240]
+    return _plain_reason(says[:240])
+
+
+@lru_cache(maxsize=1024)
+def _plain_reason(says: str) -> str:
     for pattern, instead in _SAME:
         says = pattern.sub(instead, says)
     return says[:120]
@@ -431,5 +494,5 @@ def _add(whole: Picture, piece: Picture, name: str) -> None:
             counter.update(other)
     elif name == "open":
         mine.update(theirs)
-    elif isinstance(mine, int):
+    elif isinstance(mine, int) and name not in ("room", "_weighed"):
         setattr(whole, name, mine + theirs)
