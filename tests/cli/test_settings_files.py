@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -33,6 +34,42 @@ def test_the_file_in_the_working_directory_is_found(tmp_path: Path, monkeypatch:
     _write(tmp_path / "lockdown.toml", '[site]\ndomains = ["a.example"]')
     monkeypatch.chdir(tmp_path)
     assert load_settings().settings.site.domains == ("a.example",)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with settings and an overlay."""
+    _write(tmp_path / "lockdown.toml", '[site]\nrole = "mx"')
+    _write(tmp_path / "conf.d/10-a.toml", '[site]\ndomains = ["a.example"]')
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["lockdown.toml", "conf.d/10-a.toml", "conf.d"])
+def test_what_others_may_write_in_the_working_folder_is_not_read_unless_it_is_named(here: Path, name: str) -> None:
+    (here / name).chmod(0o777 if (here / name).is_dir() else 0o646)
+    with pytest.raises(OperatorError, match="is not read") as refused:
+        load_settings()
+    assert str(here / "lockdown.toml") in refused.value.try_this
+    assert load_settings(Path("lockdown.toml")).settings.site.role == "mx"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="files of another user are made by root")
+@pytest.mark.parametrize("name", ["lockdown.toml", "conf.d/10-a.toml", "conf.d"])
+def test_what_belongs_to_a_stranger_in_the_working_folder_is_not_read(here: Path, name: str) -> None:
+    os.chown(here / name, 65534, 65534)
+    with pytest.raises(OperatorError, match="belongs to the user 65534"):
+        load_settings()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="files of another user are made by root")
+def test_a_link_of_a_stranger_to_a_file_of_ours_is_not_followed(here: Path) -> None:
+    (here / "lockdown.toml").rename(here / "ours.toml")
+    (here / "lockdown.toml").symlink_to("ours.toml")
+    assert load_settings().settings.site.role == "mx"
+    os.chown(here / "lockdown.toml", 65534, 65534, follow_symlinks=False)
+    with pytest.raises(OperatorError, match="belongs to the user 65534"):
+        load_settings()
 
 
 def test_overlays_beside_the_file_win_in_the_order_of_their_names(tmp_path: Path) -> None:

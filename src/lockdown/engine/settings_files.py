@@ -1,11 +1,17 @@
 """Read the settings files of this machine: `lockdown.toml` and the overlays in `conf.d/` beside it.
 
-Fails as: `OperatorError` for a file that is missing, unreadable, not text, or says what no setting means.
+One that is named is read whoever wrote it. One that lies in the working folder is read unasked, by root too: so it must
+be ours, or whoever made that folder would say what root does.
+
+Fails as: `OperatorError` for a file that is missing, unreadable, not text, somebody else's, or says what no setting
+means.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +21,7 @@ from lockdown.config import Loaded, Settings, Site, read_settings
 from lockdown.model.errors import OperatorError
 
 SYSTEM_FILE = Path("/etc/lockdown/lockdown.toml")
+LOCAL_FILE = Path("lockdown.toml")
 SYSTEM_STATE = Path("/var/lib/lockdown")
 """Where relative paths of the system's file lie: nothing is ever written below /etc."""
 
@@ -24,10 +31,11 @@ def load_settings(config: Path | None = None) -> Loaded:
 
     Paths in the result are absolute, so that every command finds the same state wherever it is typed.
     """
-    main = config or _first_existing(Path("lockdown.toml"), SYSTEM_FILE)
+    main = config or _first_existing(LOCAL_FILE, SYSTEM_FILE)
     files = [main, *sorted((main.parent / "conf.d").glob("*.toml"))] if main else []
-    loaded = read_settings([(str(file), _text_of(file)) for file in files])
-    base = SYSTEM_STATE if main == SYSTEM_FILE else (main or Path("lockdown.toml")).absolute().parent
+    unasked = main is not None and main == LOCAL_FILE and config is None
+    loaded = read_settings([(str(file), _text_of(file, unasked)) for file in files])
+    base = SYSTEM_STATE if main == SYSTEM_FILE else (main or LOCAL_FILE).absolute().parent
     return dataclasses.replace(
         loaded,
         settings=_with_absolute_paths(loaded.settings, base),
@@ -44,9 +52,38 @@ def _first_existing(*candidates: Path) -> Path | None:
     return next((file for file in candidates if file.exists()), None)
 
 
-def _text_of(file: Path) -> str:
+def _must_be_ours(path: Path, *abouts: os.stat_result) -> None:
+    for about in abouts:
+        if why := _of_others(about):
+            raise OperatorError(
+                "settings-of-others",
+                what=f"./{path} is not read",
+                why=f"{why}, and nobody has named it",
+                try_this=f"--config {LOCAL_FILE.absolute()}     (if you mean it), or type this in another folder",
+            )
+
+
+def _of_others(about: os.stat_result) -> str:
+    """Why somebody else may have written that; empty: nobody but root and us."""
+    if about.st_uid not in (0, os.geteuid()):
+        return f"it belongs to the user {about.st_uid}"
+    # A group of one's own is usual for a person, and holds nobody else.
+    own_group = about.st_gid == os.getegid() and os.geteuid() != 0
+    writers = stat.S_IWOTH | (0 if own_group else stat.S_IWGRP)
+    if not stat.S_ISLNK(about.st_mode) and about.st_mode & writers:
+        return f"others may write it (mode {stat.S_IMODE(about.st_mode):o})"
+    return ""
+
+
+def _text_of(file: Path, must_be_ours: bool) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        with file.open(encoding="utf-8") as opened:
+            if must_be_ours:
+                # What is read is looked at, not its name: whoever owns the folder may exchange it at any moment.
+                _must_be_ours(file, os.fstat(opened.fileno()), file.lstat())
+                if file != LOCAL_FILE:
+                    _must_be_ours(file.parent, file.parent.lstat())
+            return opened.read()
     except FileNotFoundError:
         raise _unreadable(file, "there is no such file", f"lockdown init -o {file}") from None
     except UnicodeDecodeError as error:
