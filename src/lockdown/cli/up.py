@@ -52,7 +52,7 @@ def command(config: Path | None, as_json: bool) -> int:
 
 
 def _parts(loaded: Loaded, as_json: bool) -> list[Part]:
-    ours = [sys.executable, "-m", "lockdown"]
+    ours = [sys.executable, "-I", "-m", "lockdown"]
     config = ["--config", loaded.files[0]] if loaded.files else []
     config += ["--json"] if as_json else []
     return [Part(name, (*ours, name, *config), reloads=name == "gateway") for name in ("gateway", "agent", "console")]
@@ -117,7 +117,7 @@ def _as_typed() -> str:
     if shutil.which("lockdown"):
         return "lockdown"
     beside = Path(sys.executable).with_name("lockdown")
-    return os.path.relpath(beside) if beside.exists() else f"{sys.executable} -m lockdown"
+    return os.path.relpath(beside) if beside.exists() else f"{sys.executable} -P -m lockdown"
 
 
 def _say(as_json: bool, event: str, line: str) -> None:

@@ -116,7 +116,7 @@ def _start(settings: Settings, folder: Path) -> subprocess.Popen[bytes]:
     try:
         with output.open("wb") as words:
             process = subprocess.Popen(
-                [sys.executable, "-m", "lockdown", "gateway", "--config", str(config)],
+                [sys.executable, "-I", "-m", "lockdown", "gateway", "--config", str(config)],
                 stdin=subprocess.DEVNULL, stdout=words, stderr=words, pass_fds=(writes,),
                 env={**os.environ, READY_FD: str(writes)}, start_new_session=True,
             )  # fmt: skip

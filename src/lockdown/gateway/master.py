@@ -104,7 +104,7 @@ class Master:
             "state": str(self.state.path),
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "lockdown.gateway", json.dumps(task)],
+            [sys.executable, "-I", "-m", "lockdown.gateway", json.dumps(task)],
             stdin=subprocess.PIPE,
             pass_fds=(*descriptors, writer),
         )
