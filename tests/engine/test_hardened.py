@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lockdown.engine.apply import new_id, wrong_after
+from lockdown.engine.apply import in_doubt_after, new_id, wrong_after
 from lockdown.engine.apply_record import End, Entry, Record
 from lockdown.engine.probation import arm, lockdown_command
 from lockdown.engine.undo import alone, undo
@@ -118,3 +118,20 @@ def test_a_control_that_could_not_be_judged_is_not_proved_by_its_missing_target(
     after: Any = SimpleNamespace(findings=[unknown])
     assert list(wrong_after(gone, after)) == ["tls.new (tcp/25) should hold now, but: its room broke"]
     assert list(wrong_after(gone, SimpleNamespace(findings=[]))) == []  # type: ignore[arg-type]
+
+
+def test_what_held_before_and_can_be_told_no_more_is_not_proved_and_no_failure() -> None:
+    def one(control: str, state: State, target: str = "postfix") -> Any:
+        return SimpleNamespace(control=control, target=target, state=state, says="postconf ended with 1")
+
+    passed = [one(name, State.PASS) for name in ("a.kept", "b.lost", "c.broke", "d.gone")]
+    plan: Any = SimpleNamespace(expected=[], before=SimpleNamespace(findings=[*passed, one("e.never", State.UNKNOWN)]))
+    after: Any = SimpleNamespace(
+        findings=[one("a.kept", State.PASS), one("b.lost", State.UNKNOWN), one("c.broke", State.UNKNOWN, "this host"),
+                  one("e.never", State.UNKNOWN)]
+    )  # fmt: skip
+    assert [line.partition(" held")[0] for line in in_doubt_after(plan, after)] == [
+        "b.lost (postfix)",
+        "c.broke (postfix)",
+    ]
+    assert list(wrong_after(plan, after)) == []

@@ -102,7 +102,9 @@ def _in_words(entry: Entry) -> str:
         case "reloaded":
             return "written, checked by the services themselves, reloaded"
         case "verified":
-            return f"verified: {len(fields.get('turned', ()))} controls hold that did not; {fields.get('mail', '')}"
+            doubts = "".join(f"; not proved: {line}" for line in fields.get("not_proved", ()))
+            turned = len(fields.get("turned", ()))
+            return f"verified: {turned} controls hold that did not; {fields.get('mail', '')}{doubts}"
         case "committed":
             return "on probation" if fields.get("probation") else "applied"
         case "failed":

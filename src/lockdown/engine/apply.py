@@ -188,9 +188,9 @@ class _Apply:
         try:
             until = self._arm()
             self._do()
-            flow = self._verify(before)
-            on_probation = on_probation or isinstance(flow, Unknown)
-            return self._commit(flow, until, on_probation)
+            flow, in_doubt = self._verify(before)
+            on_probation = on_probation or bool(in_doubt) or isinstance(flow, Unknown)
+            return self._commit(flow, until, on_probation, in_doubt)
         except (Exception, KeyboardInterrupt) as error:  # the one place: whatever it was, the machine is put back
             return self._undo(error)
 
@@ -278,7 +278,8 @@ class _Apply:
 
     # ── is it so? ──
 
-    def _verify(self, before: Flow) -> Flow:
+    def _verify(self, before: Flow) -> tuple[Flow, tuple[str, ...]]:
+        """Does mail flow, and what held before and can be told no more."""
         self._at("read again")
         report = audit(self._means.read(), self._means.settings, datetime.now(UTC), checklist=self._means.checklist)
         if wrong := tuple(wrong_after(self._plan, report)):
@@ -288,12 +289,12 @@ class _Apply:
         flow = self._means.flows()
         if isinstance(before, Flows) and isinstance(flow, Stopped):
             raise _NotVerified(f"mail flowed before, and does not now: {flow.why}")
-        return flow
+        return flow, tuple(in_doubt_after(self._plan, report))
 
-    def _commit(self, flow: Flow, until: datetime, on_probation: bool) -> Outcome:
+    def _commit(self, flow: Flow, until: datetime, on_probation: bool, in_doubt: tuple[str, ...]) -> Outcome:
         until = self._long_enough(until) if on_probation else until
         self._at("verified")
-        counts = {"turned": [list(name) for name in self._plan.expected]}
+        counts = {"turned": [list(name) for name in self._plan.expected], "not_proved": list(in_doubt)}
         self._journal.append("verified", mail=in_words(flow), probation=on_probation, **counts)
         self._at("commit")
         self._journal.append("committed", probation=on_probation)
@@ -301,7 +302,7 @@ class _Apply:
         record = record_of(self._journal)
         if not on_probation:
             stop_timer(record)
-        return Outcome(record.id, record.state, tuple(self._told(flow, until, on_probation)), record.until)
+        return Outcome(record.id, record.state, tuple(self._told(flow, until, on_probation, in_doubt)), record.until)
 
     def _long_enough(self, until: datetime) -> datetime:
         """The timer runs since before the first deed: what took long would leave no time, or none, to confirm it."""
@@ -310,12 +311,14 @@ class _Apply:
         stop_timer(record_of(self._journal))
         return self._arm()
 
-    def _told(self, flow: Flow, until: datetime, on_probation: bool) -> Iterator[str]:
+    def _told(self, flow: Flow, until: datetime, on_probation: bool, in_doubt: tuple[str, ...]) -> Iterator[str]:
         id, turned = self._journal.id, len(self._plan.expected)
         yield f"applied: {len(self._plan.changes)} changes; {turned} controls that did not hold do now"
         yield in_words(flow)
+        yield from (f"not proved: {line}" for line in in_doubt)
         if on_probation:
-            why = "it may cut you off" if self._plan.on_probation else "nobody can tell whether mail flows"
+            why = "not all is proved" if in_doubt else "nobody can tell whether mail flows"
+            why = "it may cut you off" if self._plan.on_probation else why
             yield f"on probation, since {why}: at {until:%T}Z it is undone by itself, unless you confirm it"
             yield f"type, over a NEW connection: lockdown confirm {id}"
         else:
@@ -369,6 +372,17 @@ def wrong_after(plan: Plan, after: Report) -> Iterator[str]:
         found = now.get((was.control, was.target))
         if was.state is State.PASS and found is not None and found.state is State.FAIL:
             yield f"{_named(found)} held before, and fails now: {found.says}"
+
+
+def in_doubt_after(plan: Plan, after: Report) -> Iterator[str]:
+    """What held before and can be told no more: that is no failure, but nothing has proved that it still holds."""
+    now = {(one.control, one.target): one for one in after.findings}
+    for was in plan.before.findings:
+        if was.state is not State.PASS:
+            continue
+        found = now.get((was.control, was.target)) or _not_judged(was.control, after)
+        if found is not None and found.state is State.UNKNOWN:
+            yield f"{_named(was)} held before, and cannot be told now: {found.says}"
 
 
 def _not_judged(control: str, after: Report) -> Finding | None:
