@@ -42,16 +42,19 @@ def told(moments: tuple[Moment, ...]) -> list[tuple[str, str, str]]:
 def test_what_still_runs_says_what_it_has_met_so_far_and_how_to_end_it() -> None:
     moments = told(timeline(FLOOD, OPENED + 30 * MINUTE, [DEFERRED]))
     assert [what for what, _, _ in moments] == ["opened", "answered", "last seen", "so far"]
-    assert moments[-1] == (
-        "so far", f"r3 (defer network {NET}): it has met 4,012 messages and connections", "lockdown block remove r3",
-    )  # fmt: skip
+    says = f"r3 (network {NET} put off (451)): it has met 4,012 messages and connections"
+    assert moments[-1] == ("so far", says, "lockdown block remove r3")
 
 
 def test_what_has_ended_says_how_and_is_not_offered_to_be_undone() -> None:
     later = OPENED + timedelta(hours=3)
     closed = replace(FLOOD, closed_at=OPENED + 80 * MINUTE, closed_by=AUTOMATIC, returned=2, count=9)
     moments = told(timeline(closed, later, [DEFERRED]))
-    assert ("ended", f"r3 (defer network {NET}) at its term; it has met 4,012 messages and connections", "") in moments
+    assert (
+        "ended",
+        f"r3 (network {NET} put off (451)) at its term; it has met 4,012 messages and connections",
+        "",
+    ) in moments
     assert moments[-1] == ("closed", "by Lockdown itself: its cause was gone for ten minutes", "")
     assert ("last seen", "9 times in all; it came back 2 times", "") in moments
     assert all(undo == "" for _, _, undo in moments)
@@ -61,7 +64,7 @@ def test_a_person_who_ended_it_is_named_and_a_shadow_says_that_it_did_nothing() 
     lifted = replace(DEFERRED, ended_at=OPENED + 5 * MINUTE, ended_by="ann", shadow=True)
     moments = told(timeline(FLOOD, OPENED + 30 * MINUTE, [lifted, replace(DEFERRED, incident=8)]))
     assert [says for what, says, _ in moments if what == "ended"] == [
-        f"r3 (defer network {NET}) by ann; it would have met 4,012 messages and connections"
+        f"r3 (network {NET} put off (451)) by ann; it would have met 4,012 messages and connections"
     ]
     assert "so far" not in [what for what, _, _ in moments]  # the other answers another incident
 
@@ -101,7 +104,9 @@ def test_incident_show_has_it_in_words_and_in_json(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == FLOOD.says
     assert lines[-1] == "type: lockdown senders top"
-    assert any("so far" in line and f"undo: lockdown block remove {id}" in line for line in lines)
+    holds = lines.index("holds now:")
+    assert "it has met 17 messages" in lines[holds + 1]
+    assert f"  undo: lockdown block remove {id}" in lines[holds:]
     assert "told      https://hooks.example/***" in lines
     main(["incident", "show", "1", "--json"])
     shown = json.loads(capsys.readouterr().out)

@@ -16,7 +16,7 @@ import click
 from lockdown.cli import restraints as restrained
 from lockdown.cli.durations import DurationType
 from lockdown.cli.opened import open_existing, open_or_make
-from lockdown.cli.options import common_options, operator_name, print_json, print_table, printable
+from lockdown.cli.options import common_options, operator_name, print_json, print_labelled, print_table, printable
 from lockdown.config import Settings
 from lockdown.engine.blocking import Blockable, Network, NotBlockable, judge_block, protected_networks, read_network
 from lockdown.engine.settings_files import load_settings
@@ -146,7 +146,9 @@ def _print_why(
 ) -> None:
     now = datetime.now(UTC)
     for block in covering:
-        click.echo(f"{wanted} is blocked as {block.network}, still {_left(block, now)}, by {block.by}: {block.why}")
+        print_labelled(
+            "", f"{wanted} is blocked as {block.network}, still {_left(block, now)}, by {block.by}: {block.why}", 0
+        )
     if not covering:
         running = any(one.runs(now) for one in story)
         click.echo(f"{printable(wanted)} is not blocked{', but restrained' if running else ''}")
@@ -154,7 +156,9 @@ def _print_why(
     for reason in protection:
         click.echo(f"it is never blocked: {reason}")
     for record in records:
-        click.echo(f"  {record.since:%F %H:%M} to {_ended(record)}  {record.network}  by {record.by}: {record.why}")
+        print_labelled(
+            "", f"{record.since:%F %H:%M} to {_ended(record)}  {record.network}  by {record.by}: {record.why}", 2
+        )
 
 
 def _ended(record: BlockRecord) -> str:

@@ -6,6 +6,7 @@ what to type.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,12 +14,21 @@ from pathlib import Path
 import click
 
 from lockdown.cli.opened import open_existing
-from lockdown.cli.options import common_options, operator_name, paint, print_json, print_table, printable
+from lockdown.cli.options import (
+    common_options,
+    operator_name,
+    paint,
+    print_json,
+    print_labelled,
+    print_table,
+    printable,
+    wrapped,
+)
 from lockdown.engine.alert_health import told_of
 from lockdown.engine.incidents import gravest_first
 from lockdown.engine.looked import not_watched
 from lockdown.engine.settings_files import load_settings
-from lockdown.engine.story import Moment, blocked_networks, timeline
+from lockdown.engine.story import SO_FAR, Moment, blocked_networks, timeline
 from lockdown.model.alarm import Answer, Incident
 from lockdown.model.finding import Severity
 from lockdown.model.units import show_duration
@@ -26,6 +36,9 @@ from lockdown.state.store import Store
 
 _COMMIT_SECONDS = 10.0
 _SHOWN = 20
+_MOST_ANSWERS = 3
+"""In the list: the story has all of them."""
+_TIMELINE = 28
 _COLOURS = {Severity.CRITICAL: "red", Severity.HIGH: "red", Severity.MEDIUM: "yellow", Severity.LOW: "cyan"}
 
 
@@ -58,7 +71,8 @@ def _print_list(is_open: list[Incident], past: list[Incident], blind: str, now: 
     if is_open:
         gravest = is_open[0]
         more = f"     (and {len(is_open) - 1} more)" if len(is_open) > 1 else ""
-        click.echo(paint(printable(gravest.says), fg=_COLOURS[gravest.severity], bold=True) + more)
+        for line in wrapped(f"{printable(gravest.says)}{more}", 0):
+            click.echo(paint(line, fg=_COLOURS[gravest.severity], bold=True))
         _print_meanwhile(gravest, now)
         click.echo()
         print_table([_row(one, now) for one in is_open[:_SHOWN]], ("id", "severity", "since (UTC)", "seen", "what"))
@@ -122,36 +136,47 @@ def _moments(store: Store, incident: Incident, now: datetime) -> tuple[Moment, .
 
 
 def _print_story(incident: Incident, moments: tuple[Moment, ...], over: list[str], now: datetime) -> None:
-    click.echo(paint(printable(incident.says), fg=_COLOURS[incident.severity], bold=True))
-    _print_meanwhile(incident, now)
-    times = f", back {incident.returned} times" if incident.returned else ""
-    told = {
-        "what": f"{incident.name}: {incident.object}",
-        "severity": incident.severity.value,
-        "since": f"{incident.opened_at:%F %T}Z",
-        "seen": f"{incident.count} times, last {incident.last_seen:%F %T}Z{times}",
-        "ended": f"{incident.closed_at:%F %T}Z by {incident.closed_by}" if incident.closed_at else "",
-        "control": f"{incident.control}     (lockdown explain {incident.control})" if incident.control else "",
-    }
-    for name, value in told.items():
+    for line in wrapped(printable(incident.says), 0):
+        click.echo(paint(line, fg=_COLOURS[incident.severity], bold=True))
+    for name, value in _told_of(incident, over, now):
         if value:
-            click.echo(f"{name:<10}{printable(value)}")
-    for evidence in incident.evidence:
-        click.echo(f"{'evidence':<10}{printable(evidence.source)}: {printable(evidence.text)}")
-    if over:
-        click.echo(f"{'told':<10}{', '.join(over)}")
+            print_labelled(name, value)
     click.echo("\nwhat happened (UTC):")
     for moment in moments:
-        click.echo(
-            f"  {moment.at.astimezone(UTC):%m-%d %H:%M:%S}  {moment.what:<10}{printable(_moment_in_words(moment))}"
-        )
+        if moment.what != SO_FAR:
+            at = f"  {moment.at.astimezone(UTC):%m-%d %H:%M:%S}  {moment.what}"
+            print_labelled(at, f"{moment.says}{_until(moment)}", _TIMELINE)
+    if holding := _holding(moments):
+        click.echo("\nholds now:")
+    for moment in holding:
+        print_labelled("", f"{moment.says}{_until(moment)}", 2)
+        click.echo(f"  undo: {printable(moment.undo)}")
     if incident.is_open:
         click.echo(f"\ntype: {_what_to_type(incident)}")
 
 
-def _moment_in_words(moment: Moment) -> str:
-    until = f", until {moment.until:%m-%d %H:%M}" if moment.until else ""
-    return f"{moment.says}{until}" + (f"; undo: {moment.undo}" if moment.undo else "")
+def _told_of(incident: Incident, over: list[str], now: datetime) -> Iterator[tuple[str, str]]:
+    times = "once" if incident.count == 1 else f"{incident.count} times"
+    back = f", back {incident.returned} times" if incident.returned else ""
+    yield "meanwhile", incident.meanwhile if incident.is_open else ""
+    yield "what", f"{incident.name}: {incident.object}"
+    yield "severity", incident.severity.value
+    yield "since", f"{incident.opened_at:%F %T}Z, {_ago(incident.opened_at, now)} ago"
+    yield "seen", f"{times}, last {incident.last_seen:%F %T}Z{back}"
+    yield "ended", f"{incident.closed_at:%F %T}Z by {incident.closed_by}" if incident.closed_at else ""
+    yield "control", f"{incident.control}     (lockdown explain {incident.control})" if incident.control else ""
+    for evidence in incident.evidence:
+        yield "evidence", f"{evidence.source}: {evidence.text}"
+    yield "told", ", ".join(over)
+
+
+def _holding(moments: tuple[Moment, ...]) -> list[Moment]:
+    """What still runs, each once: what it has met so far says more than that it was begun."""
+    return [*{moment.undo: moment for moment in moments if moment.undo}.values()]
+
+
+def _until(moment: Moment) -> str:
+    return f", until {moment.until:%m-%d %H:%M}" if moment.until else ""
 
 
 def _moment_fields(moment: Moment) -> dict[str, object]:
@@ -162,9 +187,9 @@ def _moment_fields(moment: Moment) -> dict[str, object]:
 
 def _print_meanwhile(incident: Incident, now: datetime) -> None:
     if incident.meanwhile and incident.is_open:
-        click.echo(f"{'meanwhile':<10}{printable(incident.meanwhile)}")
-    for answer in incident.answers:
-        click.echo(f"{'answered' if answer.done else 'not done':<10}{printable(_in_words(answer, now))}")
+        print_labelled("meanwhile", incident.meanwhile)
+    for answer in incident.answers[-_MOST_ANSWERS:]:
+        print_labelled("answered" if answer.done else "not done", _in_words(answer, now))
 
 
 def _in_words(answer: Answer, now: datetime) -> str:

@@ -5,14 +5,25 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# Controls; what turns the direction of writing, ends a line or takes no room; tags; and halves of what is no character.
+_CONTROLS = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
+_WIDEST_CELL = 64
+"""But for the last one: a stranger's address of a thousand characters must not push all others off the screen."""
+_ADDRESS = 32
+_LEAST_ROOM = 24
+"""In less, nothing is wrapped."""
 
 AnyCommand = TypeVar("AnyCommand", bound=Callable[..., Any])
 
@@ -67,12 +78,57 @@ def printable(text: str) -> str:
 
 
 def print_table(rows: Sequence[tuple[str, ...]], heads: tuple[str, ...]) -> None:
-    """Columns as wide as they must be; the last one may run on."""
+    """Columns as wide as they must be; the last one goes on below itself on a terminal, and runs on elsewhere."""
     rows = [tuple(printable(cell) for cell in row) for row in rows]
+    most = _widest_cell([heads, *rows])
+    rows = [(*(_cut(cell, most) for cell in row[:-1]), row[-1]) for row in rows]
     widths = [max(len(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
+    indent = sum(widths[:-1]) + 2 * (len(widths) - 1)
     for row in [heads, *rows]:
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        click.echo(paint(line, dim=True) if row is heads else line)
+        first = "".join(f"{cell:<{width}}  " for cell, width in zip(row[:-1], widths, strict=False))
+        for line in _beside(first, row[-1], indent):
+            click.echo(paint(line, dim=True) if row is heads else line)
+
+
+def _widest_cell(rows: Sequence[tuple[str, ...]]) -> int:
+    """Of all columns but the last. On a narrow terminal the widest gives way, but stays wide enough for an address."""
+    if not sys.stdout.isatty():
+        return _WIDEST_CELL
+    widths = [min(_WIDEST_CELL, max(map(len, column))) for column in zip(*rows, strict=True)]
+    over = sum(widths[:-1]) + 2 * (len(widths) - 1) + min(widths[-1], _LEAST_ROOM) - _columns()
+    return max(_ADDRESS, max(widths[:-1], default=0) - max(over, 0))
+
+
+def _cut(cell: str, most: int) -> str:
+    return cell if len(cell) <= most else cell[: most - 1] + "…"
+
+
+def _beside(first: str, last: str, indent: int) -> list[str]:
+    """The last cell stands beside the others, where a terminal has room for it, or else below them."""
+    room = _columns() - indent
+    if sys.stdout.isatty() and room < _LEAST_ROOM < len(last):
+        return [first.rstrip(), *(f"    {line}" for line in wrapped(last, 4))]
+    lines = wrapped(last, indent)
+    return [f"{first}{lines[0]}".rstrip(), *(f"{'':<{indent}}{line}" for line in lines[1:])]
+
+
+def wrapped(text: str, indent: int) -> list[str]:
+    """The text in lines that leave so much room before them; one line where nobody sits at a terminal."""
+    room = _columns() - indent
+    if not sys.stdout.isatty() or room < _LEAST_ROOM:
+        return [text]
+    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def _columns() -> int:
+    return shutil.get_terminal_size().columns
+
+
+def print_labelled(label: str, text: str, width: int = 10) -> None:
+    """What it is, and beside it a stranger's or our own words, below each other."""
+    first, *others = wrapped(printable(text), width)
+    for start, line in [(label, first), *(("", line) for line in others)]:
+        click.echo(f"{start:<{width}}{line}")
 
 
 def operator_name() -> str:

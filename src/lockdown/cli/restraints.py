@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from lockdown.cli.options import print_table, printable
+from lockdown.cli.options import print_labelled, print_table
 from lockdown.engine.blocking import Network, read_network
 from lockdown.engine.restraining import BECOMES
 from lockdown.model.mail import AUTOMATIC
@@ -88,14 +88,16 @@ def print_story(found: Iterable[Restraint], now: datetime) -> None:
     """Each with its end and its reason, those that run first."""
     for one in sorted(found, key=lambda one: (not one.runs(now), -one.number)):
         for line in _story(one, now):
-            click.echo(printable(line))
+            print_labelled("", line.lstrip(), len(line) - len(line.lstrip()))
 
 
 def _story(one: Restraint, now: datetime) -> Iterator[str]:
     what = f"{one.id}: {match_in_words(one.match)}"
     if one.runs(now):
         yield f"{what} is {_becomes(one)}, still {_left(one.until, now)}, by {one.by}: {one.why}"
-        yield f"  it has met {one.hits} since {one.since:%F %H:%M}; one ends it: lockdown block remove {one.id}"
+        yield f"  it has met {one.hits} since {one.since:%F %H:%M}Z; one ends it: lockdown block remove {one.id}"
+        if one.incident:
+            yield f"  its story: lockdown incident show {one.incident}"
         return
     ended = one.ended_at or one.until
     by = f" (ended by {one.ended_by})" if one.ended_at and one.ended_by != AUTOMATIC else ""

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lockdown.engine.incidents import is_noted
+from lockdown.engine.restraining import BECOMES
 from lockdown.model.alarm import Answer, Incident
 from lockdown.model.mail import AUTOMATIC
 from lockdown.model.record import BlockRecord
 from lockdown.model.restraint import Restraint, match_in_words
 
 _UNDO_BLOCK = "lockdown block remove "
+SO_FAR = "so far"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ def timeline(
 ) -> tuple[Moment, ...]:
     """All that is known, the oldest first; what still runs tells its effect as of now."""
     moments = [
-        Moment(incident.opened_at, "opened", incident.says),
+        Moment(incident.opened_at, "opened", "the watch has seen it for the first time"),
         *_answers(incident.answers, now),
         *_restraints((one for one in restraints if one.incident == incident.number), now),
         *_blocks(incident, blocks or {}, now),
@@ -61,14 +63,14 @@ def _answers(answers: Iterable[Answer], now: datetime) -> Iterator[Moment]:
 
 def _restraints(restraints: Iterable[Restraint], now: datetime) -> Iterator[Moment]:
     for one in restraints:
-        name = f"{one.id} ({one.rung.name.lower()} {match_in_words(one.match)})"
+        name = f"{one.id} ({match_in_words(one.match)} {BECOMES[one.rung]})"
         met = f"it {'would have met' if one.shadow else 'has met'} {one.hits:,} messages and connections"
         if one.ended_at is not None:
             yield Moment(one.ended_at, "ended", f"{name} by {_who(one.ended_by)}; {met}")
         elif one.until <= now:
             yield Moment(one.until, "ended", f"{name} at its term; {met}")
         else:
-            yield Moment(now, "so far", f"{name}: {met}", one.until, f"lockdown block remove {one.id}")
+            yield Moment(now, SO_FAR, f"{name}: {met}", one.until, f"lockdown block remove {one.id}")
 
 
 def _blocks(incident: Incident, blocks: Mapping[str, Sequence[BlockRecord]], now: datetime) -> Iterator[Moment]:
