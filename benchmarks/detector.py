@@ -22,7 +22,8 @@ from benchmarks.session import Measured, Setup
 from lockdown.checklist.monitoring.watch import watch
 from lockdown.config import Settings
 from lockdown.engine.traffic import MOST_SEEN, TrafficCounter
-from lockdown.gateway.likeness import bodies, files, hosts, id_digest
+from lockdown.gateway.likeness import bodies, files, hosts
+from lockdown.gateway.nature import is_confirmation
 from lockdown.model.restraint import subject_shape
 from lockdown.model.window import Window
 from lockdown.scan.builtin import built
@@ -129,7 +130,7 @@ def _likeness() -> float:
     def deed() -> None:
         for _ in range(number):
             bodies(letter.text, ["anna"]), subject_shape(letter.subject), hosts(letter), files(reading)
-            id_digest(letter.message_id.encode())
+            is_confirmation(letter)
 
     return _microseconds(deed, number)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from lockdown.config import read_settings
 from lockdown.engine.traffic_log import TrafficLog
 from lockdown.model.traffic import Dimension
+from lockdown.state.correspondents import Correspondents, id_digest
 from tests.checklist.monitoring.traffic import START, Town
 
 MINUTE = timedelta(minutes=1)
@@ -21,7 +22,8 @@ class Server(Town):
         self.path = folder / "mail.log"
         self.path.touch()
         self.settings = read_settings([("x", f'[monitoring]\nmail_logs = ["{self.path}"]')]).settings
-        self.reads = TrafficLog(self.settings, folder, self.counter)
+        self.known = Correspondents(folder)
+        self.reads = TrafficLog(self.settings, folder, self.counter, self.known)
 
     def says(self, daemon: str, text: str) -> None:
         with self.path.open("a") as file:
@@ -84,7 +86,7 @@ def test_delays_of_deliveries_are_heard(tmp_path: Path) -> None:
 
 def test_a_log_that_is_not_there_adds_nothing(tmp_path: Path) -> None:
     settings = read_settings([("x", f'[monitoring]\nmail_logs = ["{tmp_path}/none"]')]).settings
-    reads = TrafficLog(settings, tmp_path, Town().counter)
+    reads = TrafficLog(settings, tmp_path, Town().counter, Correspondents(tmp_path))
     reads.read(START)
     reads.keep()
 
@@ -94,6 +96,38 @@ def test_a_log_that_may_not_be_read_is_said(tmp_path: Path) -> None:
     (tmp_path / "mail.log").mkdir()
     settings = read_settings([("x", f'[monitoring]\nmail_logs = ["{tmp_path}/mail.log"]')]).settings
     town = Town()
-    TrafficLog(settings, tmp_path, town.counter).read(START)
+    TrafficLog(settings, tmp_path, town.counter, Correspondents(tmp_path)).read(START)
     assert "mail.log" in town.traffic().unseen_log
     assert "cannot-watch" in town.alarms()
+
+
+# ── who writes to whom, and what went out ──
+
+
+def sends(server: Server, queue_id: str, message_id: str, to: str, login: str = ", sasl_username=ben") -> None:
+    server.says("submission/smtpd", f"{queue_id}: client=dsl.example[203.0.113.50]{login}")
+    server.says("cleanup", f"{queue_id}: message-id=<{message_id}>")
+    server.says("qmgr", f"{queue_id}: from=<Ben@example.org>, size=1000, nrcpt=1 (queue active)")
+    server.says("smtp", f"{queue_id}: to=<{to}>, relay=far.example[192.0.2.1]:25, delay=4, "
+                        "delays=0.1/0/3/0.9, dsn=2.0.0, status=sent (250 ok)")  # fmt: skip
+    server.says("qmgr", f"{queue_id}: removed")
+
+
+def test_what_the_log_of_days_before_says_went_out_is_known_at_the_first_look(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    sends(server, "4X00001BCDFG", "one@laptop.example", "ann@mail.far.example")
+    server.now += timedelta(days=6)
+    server.reads.read(server.now)
+    now = server.now.timestamp()
+    assert server.known.has_sent(id_digest(b"<one@laptop.example>"))
+    assert server.known.knows_what_went_out(now) and not server.known.knows_what_went_out(now - 2 * 86400)
+    assert server.known.writes("ben@example.org")
+    assert server.known.knows("ben@example.org", ["far.example"], now)
+
+
+def test_what_strangers_send_went_not_out_and_makes_them_no_acquaintances(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    sends(server, "4X00001BCDFG", "one@far.example", "ben@example.org", login="")
+    server.reads.read(server.now)
+    assert not server.known.has_sent(id_digest(b"<one@far.example>"))
+    assert not server.known.writes("ben@example.org")

@@ -7,11 +7,10 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockdown.gateway.likeness import bodies, id_digest, proven, referred
+from lockdown.gateway.likeness import bodies, proven
 from lockdown.model.restraint import subject_shape
 from lockdown.model.scan import Arc, Dkim, Dmarc, Identity, Result, Spf
 from lockdown.model.unknown import Unknown
-from tests.gateway.house import house, run
 from tests.gateway.test_scanning import BUILTIN, LETTER, told, with_file
 
 OFFER = """Dear {name},
@@ -62,41 +61,18 @@ def test_who_vouches_for_another_domain_than_that_of_the_author_proves_nothing()
     assert proven(Unknown("nobody was asked")) == ("", "", "")
 
 
-def test_a_bounce_names_the_letter_that_it_is_about() -> None:
-    content = b"Message-ID: <bounce@mx>\r\n\r\nfailed\r\n\r\nFrom: a\r\nmessage-id:\r\n <ours@example.org>\r\n"
-    assert id_digest(b"<ours@example.org>") in referred(content)
-
-
-@given(st.text(), st.lists(st.text(), max_size=3), st.binary())
-def test_whatever_strangers_write_has_some_likeness(text: str, names: list[str], octets: bytes) -> None:
+@given(st.text(), st.lists(st.text(), max_size=3))
+def test_whatever_strangers_write_has_some_likeness(text: str, names: list[str]) -> None:
     assert len(bodies(text, names)) <= 2
     assert len(subject_shape(text)) <= 60
-    assert len(referred(octets)) <= 3
 
 
 def test_the_log_has_what_a_message_is_told_by(tmp_path: Path) -> None:
     _, _, line = told(tmp_path, with_file(b"%PDF-1.4 nothing", "x.pdf"))
     assert (line.like.subject, line.like.author) == ("the minutes of monday", "sender.example")
     assert len(line.like.files) == 1
-    assert line.like.names == id_digest(b"<1@sender.example>")
 
 
 def test_where_addresses_are_hashed_so_is_the_subject(tmp_path: Path) -> None:
     _, _, line = told(tmp_path, LETTER, BUILTIN + '[log]\naddresses = "hashed"\n')
     assert line.like.subject.startswith("hashed:")
-
-
-def test_the_log_of_a_bounce_has_what_it_is_about(tmp_path: Path) -> None:
-    bounce = LETTER + b"\r\nMessage-ID: <ours@example.org>\r\n"
-
-    async def story() -> None:
-        async with house(tmp_path, BUILTIN) as here:
-            client = await here.client()
-            await client.ask("MAIL FROM:<>")
-            await client.ask("RCPT TO:<anna@example.org>")
-            await client.ask("DATA")
-            client.writer.write(bounce + b".\r\n")
-            assert (await client.answer()).startswith("250")
-            assert id_digest(b"<ours@example.org>") in here.log()[0].like.about
-
-    run(story())

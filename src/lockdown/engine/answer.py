@@ -20,7 +20,7 @@ from lockdown.engine.restraining import Restrainer
 from lockdown.model.alarm import Alarm, Answer, BlockFor, Incident
 from lockdown.model.mail import AUTOMATIC
 from lockdown.model.restraint import match_in_words
-from lockdown.model.traffic import Grip, GripUser, HoldQueued, Traffic
+from lockdown.model.traffic import Grip, GripUser, HoldQueued, Match, Traffic
 from lockdown.model.units import show_duration
 from lockdown.model.unknown import Unknown
 from lockdown.state.store import Store
@@ -42,9 +42,11 @@ class Answerer:
         store: Store,
         protected: Callable[[], Iterable[Protected]],
         means: Means | None = None,
+        held: Callable[[Match], None] = lambda match: None,
     ) -> None:
+        """`held` is told of what lies held in the queue now."""
         self._settings, self._store, self._protected = settings, store, protected
-        self._means = means or Means()
+        self._means, self._held = means or Means(), held
         self._restrainer = Restrainer(settings, store, protected, self._means.drop)
 
     def answers(
@@ -74,6 +76,8 @@ class Answerer:
             return
         deed = self._means.hold(wish, f"{AUTOMATIC}, incident {incident.number}")
         if deed is not None:
+            if deed.done:
+                self._held(wish.match)
             yield from _new(incident, _told(begins, deed, now))
 
     def _grip(self, incident: Incident, wish: GripUser, now: datetime) -> Iterator[Answer]:

@@ -25,6 +25,7 @@ from statistics import median
 import msgspec
 
 from lockdown.config import Settings
+from lockdown.engine.waiting import Waiting
 from lockdown.facts.mail_log.events import Delivered
 from lockdown.facts.mail_log.picture import STAGES
 from lockdown.model.networks import networks
@@ -53,10 +54,8 @@ _MOST_VALUE = 200
 _GENERATIONS, _GENERATION_DAYS = 4, 10
 _MOST_GOOD = 12_000
 _GREATEST = 50
-_MOST_SENT = 20_000
 _USUAL_ROOM = 5 << 30
 """Of a mailbox for which no limit is written down."""
-_BOUNCES_WITHIN = 5 * 86400
 _MOST_BLAMED = 200
 _MOST_DELIVERIES = 2000
 _LEAST_OF_AN_HOUR = 0.8
@@ -72,9 +71,9 @@ _NOT_COUNTED = ("turned-away", "unreadable", "aborted", "replayed", "dropped")
 _USER, _DKIM, _SPF = Dimension.USER, Dimension.DKIM, Dimension.SPF
 _CLIENT, _NETWORK = Dimension.CLIENT, Dimension.NETWORK
 _BODY, _FILE, _HOST, _SUBJECT = Dimension.BODY, Dimension.ATTACHMENT, Dimension.URL_HOST, Dimension.SUBJECT
-_SENDER, _RECIPIENT = Dimension.SENDER, Dimension.RECIPIENT
+_SENDER, _RECIPIENT, _NATURE = Dimension.SENDER, Dimension.RECIPIENT, Dimension.NATURE
 _HEAVY_IN_OCTETS = frozenset((_USER, _CLIENT, _NETWORK, _DKIM, _RECIPIENT))
-_REMEMBERED = frozenset(Dimension) - {_RECIPIENT}
+_REMEMBERED = frozenset(Dimension) - {_RECIPIENT, _NATURE}
 _SOURCES = frozenset((_CLIENT, _NETWORK, _DKIM, _SPF))
 _ALL = "all"
 _NO_COUNTS: Mapping[Key, int] = {}
@@ -135,6 +134,7 @@ class TrafficCounter:
         self._baseline.means, self._baseline.hours = self._memory.means, self._memory.hours
         self.hot = False
         """Something has become frequent since the last look."""
+        self.waiting = Waiting()
         self.unseen_log = ""
         """What of the mail server's log is not counted, as its reader says."""
 
@@ -181,7 +181,8 @@ class TrafficCounter:
         sender = transaction.sender.strip("<>").lower()
         places, trusted = self._origin(client)
         keys = [*places, _key(_SENDER, sender)]
-        for dimension, value in ((_DKIM, like.dkim), (_SPF, like.spf), (_SUBJECT, like.subject)):
+        singles = ((_DKIM, like.dkim), (_SPF, like.spf), (_SUBJECT, like.subject), (_NATURE, like.nature))
+        for dimension, value in singles:
             if value:
                 keys.append(_key(dimension, value))
         for dimension, values in ((_BODY, like.body), (_HOST, like.hosts), (_FILE, like.files)):
@@ -190,10 +191,7 @@ class TrafficCounter:
         for address in transaction.recipients[:_MOST_RECIPIENTS]:
             keys.append(_key(_RECIPIENT, address.strip("<>").lower()))
         refused = transaction.refused
-        ours = self._memory.answers_ours(like.about) if like.about and not sender else None
         spam = transaction.scan.spam >= self._tag if transaction.scan.antispam else verdict.control.startswith(_BAD)
-        if trusted and like.names and transaction.type == "accepted":
-            self._memory.went_out(like.names)
         return Seen(
             transaction.id,
             moment,
@@ -207,7 +205,6 @@ class TrafficCounter:
             spam,
             trusted,
             like.lists,
-            ours,
         )
 
     def take_queued(self, at: datetime, queue_id: str, user: str, client: str, sender: str, size: int,
@@ -326,6 +323,15 @@ class TrafficCounter:
             else {}
         )
 
+    # ── the queue ──
+
+    def take_waiting(self, queue_id: str, sender: str) -> None:
+        """One waits in the mail server's queue, or is tried again."""
+        self.waiting.queued(queue_id, sender, self._now)
+
+    def _good_of(self, sender: str) -> int:
+        return self._memory.good(_key(_SENDER, sender))
+
     # ── looking ──
 
     def look(self) -> Traffic:
@@ -339,6 +345,7 @@ class TrafficCounter:
         seen = tuple(self._ring) if keys else ()
         memory, hour = self._memory, self._hour % 168
         lately = self._stages_lately()
+        waiting, waits = self.waiting.look(self._now, self._good_of)
         return Traffic(
             seconds=seconds,
             seen=seen,
@@ -351,10 +358,11 @@ class TrafficCounter:
             greatest=self._greatest_sources() if keys else frozenset(),
             days=memory.seconds / _DAY,
             room=self._room,
-            own_bounces=memory.own_bounces,
             relay_attempts=(memory.relay_today, memory.relay_usual),
             stages=tuple(Stage(name, lately[name], memory.stages[name]) for name in lately if name in memory.stages),
             deliveries=sum(at >= self._now - SPAN for at, _ in self._deliveries),
+            waiting=waiting,
+            waits=waits,
             unseen=self._damage,
             unseen_log=self.unseen_log,
         )
@@ -405,26 +413,6 @@ class _Memory(msgspec.Struct):
     relay_today: int = 0
     relay_usual: float = 0.0
     relay_turned: float = 0.0
-    sent: dict[str, float] = {}
-    """Digests of the Message-IDs that went out here, and when; the oldest first."""
-    sent_since: float | None = None
-    own_bounces: int = 0
-
-    def went_out(self, name: str) -> None:
-        if self.sent_since is None:
-            self.sent_since = self.seconds
-        self.sent[name] = self.seconds
-        if len(self.sent) > _MOST_SENT:
-            self.sent_since = self.sent.pop(next(iter(self.sent)))
-
-    def answers_ours(self, about: Iterable[str]) -> bool | None:
-        """False only where we would know: servers go on trying for days before they give a letter back."""
-        if any(one in self.sent for one in about):
-            self.own_bounces += 1
-            return True
-        is_known = self.sent_since is not None and self.seconds - self.sent_since >= _BOUNCES_WITHIN
-        return False if is_known else None
-
     def met(self, keys: Iterable[Key]) -> None:
         newest = self.generations[0]
         self.messages[0] += 1

@@ -34,6 +34,7 @@ from lockdown.model.mail import AUTOMATIC
 from lockdown.model.traffic import HoldQueued, Restrain
 from lockdown.model.unknown import Unknown
 from lockdown.model.window import Window
+from lockdown.state.correspondents import Correspondents
 from lockdown.state.layout import StateDirectory
 from lockdown.state.store import Store
 
@@ -69,12 +70,13 @@ class Watch:
         self._settings, self._directory, self._store = settings, directory, store
         self._counter = TrafficCounter(settings, directory.path)
         self._recent = Recent(settings, directory, own_addresses(), self._counter)
-        self._traffic_log = TrafficLog(settings, directory.path, self._counter)
+        self._correspondents = Correspondents(directory.path)
+        self._traffic_log = TrafficLog(settings, directory.path, self._counter, self._correspondents)
         self._accounts = AccountLog(settings, directory.path)
         self._life = Life(settings, directory, self._recent, self._counter, self._accounts)
         whom_never = protected or partial(protected_networks, settings)
         means = AgentMeans(directory.path, settings.monitoring.account_term)
-        self._answerer = Answerer(settings, store, whom_never, means)
+        self._answerer = Answerer(settings, store, whom_never, means, self._counter.waiting.forget)
         self._judges = judges(checklist)
         self._since: datetime | None = None
         self._looks = 0
@@ -108,6 +110,7 @@ class Watch:
         """Keep what was learnt of the traffic; a full disk costs what was learnt lately."""
         with suppress(OSError):
             self._counter.save(now=True)
+        self._correspondents.close()
 
     def _remember_traffic(self, alarms: tuple[Alarm, ...]) -> None:
         """What is of a flood is no good mail; the rest is kept for weeks."""

@@ -7,7 +7,6 @@ Fails as: an empty `LoggedLikeness` for what was not read; strangers' text never
 
 from __future__ import annotations
 
-import re
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -25,26 +24,20 @@ MOST_HOSTS, MOST_ATTACHMENTS, MOST_NAMED = 5, 3, 3
 _LEAST_LINE = 24
 """A shorter line is a greeting or a farewell, which all of the world writes."""
 _FEW_OCTETS = 12
-_MOST_SOUGHT = 64 * 1024
-_MOST_REFERRED = 3
 _PASS = Result.PASS
 # Small letters only: digits, blanks and signs go, since they are what differs from copy to copy.
 _LOWER = bytes(range(65)) + bytes(range(97, 123)) + bytes(range(91, 256))
 _VARYING = bytes(octet for octet in range(128) if not chr(octet).isalpha() and octet != 10)
-_MESSAGE_ID = re.compile(
-    rb"^(?:Message-ID|In-Reply-To|References):[ \t]*(?:\r\n[ \t]+)?(<[^<>\s]{1,200}>)", re.I | re.M
-)
 
 
-def likeness(scanned: Scanned, content_start: bytes = b"") -> LoggedLikeness:
-    """Of one message that was scanned; `content_start` is asked for a bounce alone."""
+def likeness(scanned: Scanned, nature: str = "") -> LoggedLikeness:
+    """Of one message that was scanned."""
     examined = scanned.examined
     mail, reading = examined.mail, examined.reading
     dkim, spf, author = proven(examined.identity)
     if isinstance(reading, Unknown):
         return LoggedLikeness(dkim=dkim, spf=spf, author=author)
     letter = reading.letter
-    is_bounce = not mail.sender.raw
     return LoggedLikeness(
         dkim=dkim,
         spf=spf,
@@ -54,8 +47,7 @@ def likeness(scanned: Scanned, content_start: bytes = b"") -> LoggedLikeness:
         hosts=hosts(letter),
         files=files(reading),
         lists="list-unsubscribe" in letter.fields or "list-id" in letter.fields,
-        names=id_digest(letter.message_id.strip().encode("latin-1", "replace")) if letter.message_id else "",
-        about=referred(content_start) if is_bounce else [],
+        nature=nature,
     )
 
 
@@ -98,16 +90,6 @@ def hosts(letter: Letter) -> list[str]:
 def files(reading: Reading) -> list[str]:
     """Digests of its attachments."""
     return [one.sha256[:20] for one in reading.content.files if one.is_attachment and not one.depth][:MOST_ATTACHMENTS]
-
-
-def referred(content: bytes) -> list[str]:
-    """The letters that a bounce may be about: its own Message-ID is among them, and does no harm."""
-    return [id_digest(found) for found in _MESSAGE_ID.findall(content[:_MOST_SOUGHT])[-_MOST_REFERRED:]]
-
-
-def id_digest(message_id: bytes) -> str:
-    """A Message-ID as it is compared."""
-    return blake2b(message_id, digest_size=6).hexdigest()
 
 
 def _digest(octets: bytes) -> str:

@@ -37,7 +37,6 @@ _NO_VERDICT = LoggedVerdict()
 _NO_REPLY = LoggedReply()
 _NO_SCAN = LoggedScan()
 _LIKE_NOTHING = LoggedLikeness()
-_BOUNCE_OCTETS = 64 * 1024
 
 
 class Recorder:
@@ -124,11 +123,8 @@ class Recorder:
 
 
 def _like(transaction: Transaction) -> LoggedLikeness:
-    scanned, body = transaction.scanned, transaction.body
-    assert scanned is not None
-    # A bounce tells in its body which letter it is about.
-    start = body.start(_BOUNCE_OCTETS) if body is not None and not transaction.sender.raw and body.in_memory else b""
-    return likeness(scanned, start)
+    assert transaction.scanned is not None
+    return likeness(transaction.scanned, transaction.nature())
 
 
 def _logged(verdict: Verdict | None, says: str) -> LoggedVerdict:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import IntEnum
 from functools import lru_cache
@@ -24,7 +25,7 @@ from lockdown.config import Settings
 from lockdown.gateway import pipeline
 from lockdown.model.mail import Client
 from lockdown.model.restraint import Restrained, Restraint, plain_value
-from lockdown.model.traffic import Dimension, Doors, Rung
+from lockdown.model.traffic import Dimension, Doors, Match, Rung
 from lockdown.model.verdict import ACCEPT, Verdict
 from lockdown.smtp.address import Address
 
@@ -88,8 +89,8 @@ class Restraints:
                 continue  # nobody signs in here
             for moment in _moments(restraint):
                 books[moment].add(restraint)
-            if restraint.rung is Rung.QUARANTINE and not restraint.shadow and _known(restraint) is Moment.RECIPIENT:
-                apart.add(restraint)
+            if restraint.rung is Rung.QUARANTINE and not restraint.shadow and (known := _for_recipients(restraint)):
+                apart.add(replace(restraint, match=known))
         self._at, self._apart, self.in_force = books, apart, any(book.shapes for book in books)
 
     def take_hits(self) -> Mapping[int, int]:
@@ -130,7 +131,7 @@ class Restraints:
         """When all is known that will be."""
         values = dict(self._of_envelope(transaction, [event.address for event in transaction.accepted]))
         if scanned is not None:
-            values |= _of_content(scanned)
+            values |= _of_content(scanned, transaction.nature())
         return self._met(Moment.DOT, transaction.client, self._with_digests(values), before)
 
     async def wait(self, seconds: float) -> None:
@@ -245,6 +246,13 @@ def _known(restraint: Restraint) -> Moment:
     return max(_KNOWN_AT.get(dimension, Moment.DOT) for dimension, _ in restraint.match)
 
 
+def _for_recipients(restraint: Restraint) -> Match:
+    """What of it is known at RCPT, where it is about recipients: only of theirs may mail be held."""
+    if all(dimension is not Dimension.RECIPIENT for dimension, _ in restraint.match):
+        return ()
+    return tuple(key for key in restraint.match if _KNOWN_AT.get(key[0], Moment.DOT) <= Moment.RECIPIENT)
+
+
 def _moments(restraint: Restraint) -> set[Moment]:
     """When it is judged. Whoever was connected before it began, meets it at his next message."""
     if not restraint.match:
@@ -261,7 +269,7 @@ def _of_client(client: Client) -> dict[Dimension, tuple[str, ...]]:
     return dict.fromkeys(_NETWORKS, (client.address,))
 
 
-def _of_content(scanned: Scanned) -> dict[Dimension, tuple[str, ...]]:
+def _of_content(scanned: Scanned, nature: str) -> dict[Dimension, tuple[str, ...]]:
     """By what a message is told to be one of many, as the log has it: the same words, so that what was counted there
     is what is met here."""
     from lockdown.gateway.likeness import likeness
@@ -274,4 +282,5 @@ def _of_content(scanned: Scanned) -> dict[Dimension, tuple[str, ...]]:
         Dimension.SUBJECT: (like.subject,) if like.subject else (),
         Dimension.URL_HOST: tuple(like.hosts),
         Dimension.ATTACHMENT: tuple(like.files),
+        Dimension.NATURE: (nature,) if nature else (),
     }

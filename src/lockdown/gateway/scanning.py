@@ -24,11 +24,14 @@ from lockdown.checklist.antispam import gate as antispam
 from lockdown.checklist.antivirus import gate as antivirus
 from lockdown.config import Settings
 from lockdown.gateway.body import Body
+from lockdown.gateway.nature import domains_of, nature
 from lockdown.gateway.repeated import Bodies, Copy, copy_of
 from lockdown.gateway.scanned import Scanned
 from lockdown.mime.domains import organisational
 from lockdown.model.mail import Mail
+from lockdown.model.restraint import plain_value
 from lockdown.model.scan import Answer, Examined, Failed, Identity, Letter, Opinion, Reading, Result
+from lockdown.model.traffic import Dimension
 from lockdown.model.unknown import Unknown
 from lockdown.model.verdict import Kind, Verdict
 from lockdown.scan.builtin import built
@@ -38,7 +41,9 @@ from lockdown.scan.identity import Identifier
 from lockdown.scan.readers import Readers
 from lockdown.scan.rspamd import Envelope
 from lockdown.scan.watched import Hooks
+from lockdown.smtp.address import Address
 from lockdown.smtp.data import Unstuffer, unstuff
+from lockdown.state.correspondents import Correspondents, id_digest
 from lockdown.state.layout import StateDirectory
 from lockdown.state.metrics import GatewayMetrics
 from lockdown.state.senders import KnownSenders
@@ -55,6 +60,8 @@ _BUILTIN = "builtin"
 Told = Scanned | Verdict
 """What was gathered; or, when our own code broke, that the message is deferred."""
 _LARGE = mmap.mmap | bytes
+_MOST_MET = 20
+"""Recipients of one message that become acquaintances by it."""
 _NOBODY_ASKED = Unknown("no antispam engine is among the settings, so nobody was asked who vouches for the sender")
 
 
@@ -81,6 +88,7 @@ class Scanning:
         self.bodies = Bodies()
         self.classifier = _classifier(state) if self._weighs else None
         self._senders = KnownSenders(state.senders)
+        self._correspondents = Correspondents(state.path)
 
     # ── one message ──
 
@@ -233,6 +241,24 @@ class Scanning:
         domain = vouched_domain(scanned.examined.identity)
         if domain and scanned.score.points < self._settings.antispam.tag:
             self._senders.met(domain, time())
+        self._met(scanned)
+
+    def _met(self, scanned: Scanned) -> None:
+        """Who has written to whom, and of our own what went out."""
+        mail, known = scanned.examined.mail, self._correspondents
+        if mail.client.trusted:
+            known.wrote(_mailbox(mail.sender), [organisational(one.domain) for one in mail.recipients[:_MOST_MET]])
+            if isinstance(scanned.examined.reading, Reading) and (name := scanned.examined.reading.letter.message_id):
+                known.went_out(id_digest(name.strip().encode("latin-1", "replace")), time())
+        elif mail.sender.raw and scanned.score.points < self._settings.antispam.tag:
+            domains = domains_of(scanned)
+            for recipient in mail.recipients[:_MOST_MET]:
+                known.met(_mailbox(recipient), domains, time())
+
+    def nature(self, scanned: Scanned, content_start: bytes) -> str:
+        """What it is to whom it comes; of a bounce with the beginning of its content."""
+        recipients = map(_mailbox, scanned.examined.mail.recipients)
+        return nature(scanned, recipients, content_start, self._correspondents, time()) or ""
 
     # ── life ──
 
@@ -267,6 +293,7 @@ class Scanning:
         await self.readers.close()
         await self.engines.stop()
         self._senders.close()
+        self._correspondents.close()
 
 
 def _classifier(state: StateDirectory) -> Classifier | Unknown:
@@ -299,6 +326,10 @@ def _envelope(transaction: Transaction, mail: Mail) -> Envelope:
         queue_id=transaction.id,
         user="trusted" if mail.client.trusted else "",
     )
+
+
+def _mailbox(address: Address) -> str:
+    return plain_value(Dimension.RECIPIENT, address.raw)
 
 
 def _broken(error: Exception) -> Verdict:

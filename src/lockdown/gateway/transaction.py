@@ -11,9 +11,11 @@ import time
 from collections.abc import Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
+from lockdown.checklist.attachments.gate import is_held_against_network
 from lockdown.checklist.relaying.gate import Route, route
 from lockdown.gateway import pipeline, trace
 from lockdown.gateway.body import Body
+from lockdown.gateway.likeness import proven
 from lockdown.gateway.upstream import CHANGED_ITS_MIND, LOST, ONE_AT_A_TIME, UNAVAILABLE, Delivery, Final, Stranger
 from lockdown.mime.header import strip_forged
 from lockdown.model.mail import Asked, Client
@@ -50,6 +52,7 @@ def refusal(verdict: Verdict, reference: str = "") -> Reply:
 
 
 _REFUSED_KEPT, _REFUSED_BORNE = 200, 1000
+_BOUNCE_OCTETS = 64 * 1024
 
 
 class Transaction:
@@ -227,6 +230,15 @@ class Transaction:
         if self._delivery is not None:
             self._delivery.release()
 
+    def nature(self) -> str:
+        """What it is to whom it comes; "" for most, and for what was not read."""
+        worker, scanned, body = self._worker, self.scanned, self.body
+        if scanned is None or body is None or worker.scanning is None:
+            return ""
+        # A bounce tells in its body which letter it is about.
+        start = body.start(_BOUNCE_OCTETS) if not self.sender.raw and body.in_memory else b""
+        return worker.scanning.nature(scanned, start)
+
     # ── the end ──
 
     async def finish(self, end: DataEnd) -> Reply:
@@ -375,12 +387,21 @@ class Transaction:
             self._forget_each(served)
             if self.scanned is not None and self._worker.scanning is not None:
                 self._worker.scanning.delivered(self.scanned)
+                self._vouch(self.scanned)
             self._record("accepted", reply, says=says, verdict=self._mark)
             return reply
         outcomes.forget(key)
         reply = self._mixed(final, served) if served or len(final.replies) > 1 else final.replies[0]
         self._record("rejected" if reply.is_permanent else "deferred", reply, says=final.why)
         return reply
+
+    def _vouch(self, scanned: Scanned) -> None:
+        """A newsletter is many letters of one network, and no flood: they are taken off its account."""
+        examined, worker = scanned.examined, self._worker
+        dkim, spf, _ = proven(examined.identity)
+        spam = self._mark is not None or scanned.score.points >= worker.settings.antispam.tag
+        if not is_held_against_network(examined.mail, proven=bool(dkim or spf), spam=spam):
+            worker.counts.vouch(self.client, len(self.accepted), self.size)
 
     # ── LMTP: an answer for each recipient, one answer to the client (rule R6) ──
 

@@ -52,6 +52,8 @@ class Dimension(StrEnum):
     SENDER_DOMAIN = "sender-domain"
     RECIPIENT = "recipient"
     """Not who does it, but whom it hits."""
+    NATURE = "nature"
+    """What it is to whom it comes: one of the natures."""
 
     @property
     def forgeability(self) -> Forgeability:
@@ -71,6 +73,17 @@ _FORGEABILITY = {
     Dimension.URL_HOST: Forgeability.CONTENT,
     Dimension.SUBJECT: Forgeability.CONTENT,
 }
+
+
+class Nature(StrEnum):
+    """What a message is to whom it comes, beside all that it has in common with others. Most are none of these."""
+
+    UNASKED = "unasked confirmation"
+    """It asks to confirm or says welcome, or is of a list, and its sender is a stranger to each of its recipients; and
+    it is not about money or passwords, which nobody may miss."""
+    OWN_BOUNCE = "bounce of a letter from here"
+    FOREIGN_BOUNCE = "bounce of a letter that is not from here"
+
 
 Key = tuple[Dimension, str]
 """One value of one dimension."""
@@ -172,8 +185,6 @@ class Seen(NamedTuple):
     trusted: bool = False
     is_list: bool = False
     """It says that it is of a mailing list, and how to leave it."""
-    answers_ours: bool | None = None
-    """Of a bounce: it is about a letter that went out here; None: it does not say about which it is."""
 
     def has(self, match: Match) -> bool:
         """Whether it has each of these values."""
@@ -192,6 +203,21 @@ class Hitter(NamedTuple):
     spam: int = 0
     usual: float = 0.0
     """Messages with it that are usual within ten minutes, at this hour of the week."""
+
+
+class Waits(NamedTuple):
+    """What one sender, perhaps a forged one, has in the mail server's queue for longer than it takes to go through."""
+
+    sender: str
+    messages: int
+    user: str = ""
+    """Who has handed most of them in, if he has signed in."""
+    client: str = ""
+    """Where most of them came from; "" for many places, or this machine."""
+    local: int = 0
+    """Those that were handed in on this machine."""
+    good: int = 0
+    """Good messages of this sender in the last 30 days."""
 
 
 class Stage(NamedTuple):
@@ -225,13 +251,15 @@ class Traffic:
     """For so long good mail has been counted."""
     room: int = 0
     """Octets that an empty mailbox holds; 0: nobody knows."""
-    own_bounces: int = 0
-    """Bounces of letters that went out here, ever recognised: without any, nobody knows whether they would be."""
     relay_attempts: tuple[int, float] = (0, 0.0)
     """Recipients elsewhere asked for by strangers: today, and on a usual day."""
     stages: tuple[Stage, ...] = ()
     deliveries: int = 0
     """Those that `stages` rest on."""
+    waiting: int = 0
+    """Messages that wait in the mail server's queue."""
+    waits: tuple[Waits, ...] = ()
+    """Of whom: the most first."""
     unseen: str = ""
     """What was not counted, and why."""
     unseen_log: str = ""

@@ -114,10 +114,8 @@ class LoggedLikeness(msgspec.Struct, frozen=True, omit_defaults=True):
     """Digests of its attachments."""
     lists: bool = False
     """It has the header of a mailing list."""
-    names: str = ""
-    """Digest of its Message-ID."""
-    about: list[str] = []
-    """Of a bounce: digests of the Message-IDs that it names."""
+    nature: str = ""
+    """What it is to whom it comes, where it is one of `model.traffic.Nature`."""
 
 
 class Transaction(msgspec.Struct, frozen=True, kw_only=True):

@@ -35,21 +35,23 @@ BYTE_BOMB = Control(
 )
 BOUNCES = Control(
     id="monitoring.backscatter-is-seen",
-    title="Bounces of mail that was never sent here are told",
+    title="Bounces of mail that was never sent here are told, and held apart",
     severity=Severity.MEDIUM,
     why="Somebody uses an address of yours as his sender: its owner drowns in bounces and complaints.",
     fix="publish SPF and DMARC with p=reject for the domain     (lockdown plan antispam)",
     evidence="messages with the null sender to one recipient, and the letters that they name",
+    undo="lockdown block list     (each answer ends by itself); lockdown quarantine release     (delivers what is held)",
     references=("RFC 3834", "https://www.postfix.org/BACKSCATTER_README.html"),
     in_flight=True,
 )
 SUBSCRIPTIONS = Control(
     id="monitoring.subscription-bomb",
-    title="A recipient who is signed up everywhere is told",
+    title="A recipient who is signed up everywhere is told, and confirmations of strangers wait",
     severity=Severity.HIGH,
     why="Under hundreds of confirmations nobody asked for, the one that matters (a purchase, a new password) drowns.",
     fix="ask the recipient to look for orders, transfers and changed passwords of these hours",
     evidence="messages of many proven domains to one recipient",
+    undo="lockdown block list     (each answer ends by itself); lockdown quarantine release     (delivers what is held)",
     in_flight=True,
 )
 RELAY_SEEKERS = Control(
@@ -72,4 +74,16 @@ SLUGGISH = Control(
     in_flight=True,
 )
 
-FLOODS = (FLOOD, FORGED, BYTE_BOMB, BOUNCES, SUBSCRIPTIONS, RELAY_SEEKERS, SLUGGISH)
+CLOGGED = Control(
+    id="monitoring.queue-is-not-clogged",
+    title="One sender who clogs the queue is told, and his mail held aside",
+    severity=Severity.HIGH,
+    why="Behind thousands of messages of one sender, the mail of everybody else waits.",
+    fix="lockdown queue     (says of whom the queue is full; held mail can be released)",
+    evidence="messages that have waited longer than it takes to go through, by sender, from the mail server's log",
+    undo="lockdown queue undo     (what was held goes on its way)",
+    references=("https://www.postfix.org/QSHAPE_README.html",),
+    in_flight=True,
+)
+
+FLOODS = (FLOOD, FORGED, BYTE_BOMB, BOUNCES, SUBSCRIPTIONS, RELAY_SEEKERS, SLUGGISH, CLOGGED)

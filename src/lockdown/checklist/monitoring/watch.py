@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from lockdown.checklist.monitoring import accounts, watch_canary
+from lockdown.checklist.monitoring import accounts, watch_canary, watch_queue
 from lockdown.checklist.monitoring.attribution import (
     CONTENT,
     PROVEN,
@@ -45,6 +45,7 @@ from lockdown.model.traffic import (
     HoldQueued,
     Key,
     Match,
+    Nature,
     Restrain,
     Rung,
     Seen,
@@ -75,8 +76,6 @@ VOUCHED = 0.8
 SPREAD_NETWORKS, SPREAD_SHARE = 10, 0.5
 """So many networks, and none of them with more than this share: nobody's address explains it."""
 BOUNCES_MOST = 20
-OWN_BOUNCES = 3
-"""So many of our own must have been recognised, before others are held."""
 DOMAINS, DOMAINS_SHARE = 15, 0.4
 RELAY_MOST, RELAY_FACTOR = 200, 5.0
 SLOW_SECONDS, SLOW_FACTOR, SLOW_DELIVERIES = 10.0, 5.0, 20
@@ -85,7 +84,10 @@ MOST_ALARMS = 10
 _MOST_EVIDENCE = 5
 _HOUR = 3600.0
 _NULL = (Dimension.SENDER, "")
-_UNLABELLED = (Dimension.HELO, Dimension.WIDE_NETWORK, Dimension.SENDER_DOMAIN)
+_UNASKED, _FOREIGN, _OWN = (
+    (Dimension.NATURE, nature.value) for nature in (Nature.UNASKED, Nature.FOREIGN_BOUNCE, Nature.OWN_BOUNCE)
+)
+_UNLABELLED = (Dimension.HELO, Dimension.WIDE_NETWORK, Dimension.SENDER_DOMAIN, Dimension.NATURE)
 """What floods are not looked for by: somebody's neighbours, and names that say little."""
 _ORDER = tuple(Dimension)
 
@@ -110,6 +112,7 @@ def watch(window: Window, policy: Settings) -> Iterator[Alarm]:
     yield from _bounces(traffic)
     yield from _relay_seekers(traffic)
     yield from _sluggish(traffic)
+    yield from watch_queue.watch(traffic)
 
 
 def _unknown(window: Window) -> Iterator[Alarm]:
@@ -349,12 +352,19 @@ def _comes_from_good(sums: Sums, traffic: Traffic) -> bool:
 
 
 def _subscribed(recipient: str, seen: Sequence[Seen]) -> Alarm | None:
-    """Many proven domains to one recipient: nobody of them does wrong, so nobody is answered to."""
+    """Many proven domains to one recipient: nobody of them does wrong, so nobody is shut out.
+
+    What nobody needs at once is held for the term: confirmations and lists of senders whom this recipient does not
+    know.
+    """
     if len(seen) < FLOOR or sum(one.spam for one in seen) > SPAM_SHARE * len(seen):
         return None
     proven = {key[1] for one in seen for key in one.keys if key[0] in (Dimension.DKIM, Dimension.SPF)}
     if len(proven) < max(DOMAINS, DOMAINS_SHARE * len(seen)):
         return None
+    unasked = sum(_UNASKED in one.keys for one in seen)
+    match: Match = ((Dimension.RECIPIENT, recipient), _UNASKED)
+    words = f"{unasked} of {len(seen)} are confirmations and lists of senders whom {recipient} does not know"
     return Alarm(
         f"{ITEM}.subscription-bomb",
         recipient,
@@ -362,9 +372,13 @@ def _subscribed(recipient: str, seen: Sequence[Seen]) -> Alarm | None:
         Severity.HIGH,
         f"{recipient} has got {len(seen)} messages of {len(proven)} domains lately, as after being signed up "
         "everywhere by somebody else.",
-        "they are delivered: each sender is honest, so nobody is blocked; something that matters may drown in them",
+        "each sender is honest, so nobody is blocked: of strangers, confirmations and lists wait in quarantine; "
+        "acquaintances, answers, and what is about orders and passwords are delivered"
+        if unasked >= FLOOR
+        else "they are delivered: hardly any is a confirmation of a stranger; something that matters may drown in them",
         _evidence(seen),
         "ask the recipient for orders, transfers and changed passwords of these hours",
+        wishes=(Restrain(match, Rung.QUARANTINE, TERM, unasked / len(seen), 0.0, words),) if unasked >= FLOOR else (),
     )
 
 
@@ -472,33 +486,31 @@ def _bounces(traffic: Traffic) -> Iterator[Alarm]:
     """To one recipient, of letters that did not go out here."""
     if all(hitter.key != _NULL for hitter in traffic.hitters):
         return
-    bounces = [one for one in traffic.seen if _NULL in one.keys and one.answers_ours is not True]
+    bounces = [one for one in traffic.seen if _NULL in one.keys and _OWN not in one.keys]
     to = Counter(key for one in bounces for key in one.keys if key[0] is Dimension.RECIPIENT)
     for key, count in to.most_common(MOST_ALARMS):
         if count <= BOUNCES_MOST:
             return
         seen = [one for one in bounces if key in one.keys]
-        told = sum(one.answers_ours is False for one in seen)
+        told = sum(_FOREIGN in one.keys for one in seen)
         says = f"{count} bounces came to {key[1]} lately"
-        match: Match = (_NULL, key)
+        match: Match = (_NULL, key, _FOREIGN)
         yield Alarm(
             f"{ITEM}.backscatter",
             key[1],
             BOUNCES.id,
             Severity.MEDIUM,
-            f"{says}; {told} name letters, and none of these went out here." if told else f"{says}.",
+            f"{says}; {told} name letters, and none of these went out here."
+            if told
+            else f"{says}; whether they are of letters from here is not known.",
             "somebody uses this address as his sender; bounces of letters that went out here are still delivered",
             _evidence(seen),
             f"lockdown trace {seen[-1].id}",
-            # Only where bounces of our own letters can be told from them.
-            wishes=(Restrain(match, Rung.QUARANTINE, TERM, 1.0, 0.0, f"{count} bounces of letters that are not ours"),)
-            if told == count and traffic.own_bounces >= OWN_BOUNCES and not _has_own_bounce(traffic, key)
+            # What of it is ours, or might be, is delivered.
+            wishes=(Restrain(match, Rung.QUARANTINE, TERM, told / count, 0.0, f"{told} bounces of foreign letters"),)
+            if told > BOUNCES_MOST
             else (),
         )
-
-
-def _has_own_bounce(traffic: Traffic, key: tuple[Dimension, str]) -> bool:
-    return any(one.answers_ours for one in traffic.seen if key in one.keys)
 
 
 # ── trends ──
