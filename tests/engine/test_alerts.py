@@ -62,6 +62,16 @@ def test_what_is_worse_is_back_or_is_over_is_told() -> None:
     assert changes(closed(FLOOD), memory=told(knows, closed(FLOOD))) == []
 
 
+def test_what_is_done_about_it_later_is_told_once_and_what_only_says_that_it_helps_is_not() -> None:
+    memory = told(FRESH, FLOOD)
+    helps = Answer(NOW, "r3 helps: 400 messages a minute came through before, 0 do now", True)
+    assert changes(replace(FLOOD, answers=(*FLOOD.answers, helps)), memory=memory) == []
+    refused = Answer(NOW, "r4: it is refused (550)", True, NOW + timedelta(hours=1), "lockdown block remove r4")
+    more = replace(FLOOD, answers=(*FLOOD.answers, helps, refused))
+    assert changes(more, memory=memory) == [(Change.ANSWERED, 7)]
+    assert changes(more, memory=told(memory, more)) == []
+
+
 def test_what_came_and_went_untold_is_told_but_not_what_ended_before_anybody_was_told_anything() -> None:
     assert changes(closed(FLOOD)) == [(Change.WAS, 7)]
     assert changes(closed(FLOOD, at=FRESH.since - MINUTE)) == []

@@ -58,6 +58,14 @@ def test_what_could_not_be_read_is_told_with_its_reason(host: str) -> None:
     assert any(note.startswith("Postfix could not be read: ") for note in seen.notes)
 
 
+@pytest.mark.parametrize("host", ["healthy", "no-postfix"])
+def test_who_is_told_of_incidents_is_asked_for_and_an_example_says_how(host: str) -> None:
+    assert any("alerts.to" in step and "lockdown alert test" in step for step in next_steps(_seen(host), "x.toml"))
+    (example,) = [line for line in propose(_seen(host)).splitlines() if line.startswith("# to = ")]
+    filled = propose(_seen(host)).replace("\nto = []", f"\n{example.removeprefix('# ')}")
+    assert len(read_settings([("x.toml", filled)]).settings.alerts.to) == 2
+
+
 def test_every_setting_in_the_file_has_its_reason_above_it() -> None:
     lines = propose(_seen("healthy")).splitlines()
     for before, line in itertools.pairwise(lines):

@@ -97,6 +97,37 @@ def test_a_relay_gets_a_letter_that_no_holiday_notice_answers(tmp_path: Path, st
     assert "undo       lockdown block remove r3" in message.get_content()
 
 
+HOSTILE = "```\n<!channel> @everyone <https://evil.example|click here> <b>bold</b> \u202e\x1b[31m"
+
+
+def test_what_a_stranger_has_written_calls_nobody_in_a_chat_and_is_no_link(
+    tmp_path: Path, store: Store, hook: Webhook
+) -> None:
+    happens(store, replace(FLOOD, says=f"1 message from {HOSTILE}"))
+    Teller(settings_for(tmp_path, f"{hook.url}/x"), tmp_path, store).round(NOW)
+    (told,) = hook.bodies
+    for text in (told["text"], told["content"]):
+        ours, block, rest = text.split("```")
+        assert ("@" in ours, rest) == (False, "")
+        assert "@everyone" in block
+        assert "<!" not in block
+        assert "<https:" not in block
+        assert "\x1b" not in block
+        assert "\u202e" not in block
+    assert len(told["content"]) <= 2000  # Discord's own limit
+
+
+def test_apprise_is_given_text_and_its_refusal_is_told(hook: Webhook) -> None:
+    pytest.importorskip("apprise", reason="Apprise is not installed: the extra `notify`")
+    url = hook.url.replace("http://", "json://") + "/SECRET"
+    assert tell(url, WORDS, "mx") == Told("Apprise has handed it over")
+    assert hook.bodies[0]["message"] == WORDS.body
+    hook.status = 500
+    refused = tell(url, WORDS, "mx")
+    assert isinstance(refused, NotTold)
+    assert "SECRET" not in refused.why
+
+
 def test_a_password_is_not_sent_in_the_clear() -> None:
     with FakeUpstream(offers=("AUTH PLAIN LOGIN",)) as relay:
         outcome = tell(f"mailto://me:secret@127.0.0.1:{relay.port}?to=a@b.example", WORDS, "mx")
@@ -149,6 +180,37 @@ def test_a_path_that_fails_is_tried_later_and_later_and_then_told_the_present_on
     teller.round(NOW + 16 * MINUTE)
     assert ["came and went" in one["title"] for one in hook.bodies] == [True]
     assert [one.well for one in path_health(wanted, NOW)] == [True]
+
+
+def test_on_a_disk_that_takes_nothing_it_is_told_once_and_not_every_few_seconds(
+    tmp_path: Path, store: Store, hook: Webhook
+) -> None:
+    for name in (f"{FILE}.new", "alerts.lock"):
+        (tmp_path / name).mkdir()
+    happens(store, FLOOD)
+    teller = Teller(settings_for(tmp_path, f"{hook.url}/x"), tmp_path, store)
+    for seconds in range(0, 60, 5):
+        teller.round(NOW + timedelta(seconds=seconds))
+    assert len(hook.bodies) == 1
+    (tmp_path / f"{FILE}.new").rmdir()
+    happens(store, replace(FLOOD, object="198.51.100.0/24"))
+    teller.round(NOW + MINUTE)
+    assert len(hook.bodies) == 2
+    (kept,) = read_told(tmp_path).paths.values()
+    assert set(kept.known) == {1, 2}
+
+
+def test_what_an_older_version_has_told_is_not_told_again(tmp_path: Path, store: Store, hook: Webhook) -> None:
+    happens(store, FLOOD)
+    wanted = settings_for(tmp_path, f"{hook.url}/x")
+    Teller(wanted, tmp_path, store).round(NOW)
+    kept = json.loads((tmp_path / FILE).read_text())
+    for path in kept["paths"].values():
+        for incident in path["known"].values():
+            del incident["deeds"]
+    (tmp_path / FILE).write_text(json.dumps(kept))
+    Teller(wanted, tmp_path, store).round(NOW + MINUTE)
+    assert len(hook.bodies) == 1
 
 
 def test_one_path_that_hangs_keeps_no_other_waiting(tmp_path: Path, store: Store, hook: Webhook) -> None:

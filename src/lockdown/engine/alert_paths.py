@@ -13,6 +13,7 @@ import http.client
 import importlib.util
 import ipaddress
 import json
+import re
 import smtplib
 import socket
 import ssl
@@ -162,8 +163,8 @@ def letter(path: MailPath, words: Words, host: str) -> EmailMessage:
 def _by_web(path: WebPath, words: Words, host: str) -> Outcome:
     # "text" is what Slack, Mattermost and Rocket.Chat read, "content" Discord; the rest is for programs.
     told = {
-        "text": f"{words.title}\n```\n{words.body}\n```",
-        "content": f"{words.title}\n```\n{words.body}"[:1990] + "\n```",
+        "text": _for_chat(words, host),
+        "content": _for_chat(words, host, _MOST_CONTENT),
         "schema": "lockdown.alert/1",
         "host": host,
         "severity": words.severity.value,
@@ -171,6 +172,16 @@ def _by_web(path: WebPath, words: Words, host: str) -> Outcome:
         "body": words.body,
     }
     return _asked(path, "POST", json.dumps(told, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+_MOST_CONTENT = 1900
+_CALLS = re.compile(r"<(?=[!@#]|[a-z]+:)", re.IGNORECASE)
+
+
+def _for_chat(words: Words, host: str, most: int | None = None) -> str:
+    """All of a stranger's words stand in a block that is shown as it is: they end it, link and call nobody."""
+    plain = _CALLS.sub("\u2039", words.body.replace("```", "\u02cb\u02cb\u02cb"))[:most]
+    return f"Lockdown {host} [{words.severity}]\n```\n{plain}\n```"
 
 
 def _asked(path: WebPath, verb: str, body: bytes | None) -> Outcome:
@@ -216,7 +227,13 @@ def _by_apprise(path: OtherPath, words: Words) -> Outcome:
     if not service.add(path.url):
         return NotTold(f"Apprise knows no {path.scheme}:// like this", "https://github.com/caronc/apprise/wiki")
     try:
-        taken = service.notify(title=words.title, body=words.body, notify_type=_KINDS[words.severity])
+        # As text: a service that shows HTML or Markdown must not obey a stranger's.
+        taken = service.notify(
+            title=words.title,
+            body=words.body,
+            notify_type=_KINDS[words.severity],
+            body_format=apprise.NotifyFormat.TEXT,
+        )
     except Exception as error:  # of a hundred services, each with a library of its own
         return NotTold(f"Apprise broke: {type(error).__name__}")
     return (

@@ -38,6 +38,7 @@ class Change(StrEnum):
     OPENED = "opened"
     WORSE = "worse"
     RETURNED = "is back"
+    ANSWERED = "answered"
     CLOSED = "over"
     WAS = "came and went"
 
@@ -49,6 +50,8 @@ class Known:
     severity: Severity
     returned: int
     is_open: bool
+    deeds: int = 0
+    """How many times something was done about it that can be undone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,14 @@ def _change(incident: Incident, memory: Memory) -> Change | None:
     if incident.returned > known.returned or not known.is_open:
         return Change.RETURNED
     is_worse = _GRAVEST_FIRST.index(incident.severity) < _GRAVEST_FIRST.index(known.severity)
-    return Change.WORSE if is_worse else None
+    if is_worse:
+        return Change.WORSE
+    return Change.ANSWERED if _deeds(incident) > known.deeds else None
+
+
+def _deeds(incident: Incident) -> int:
+    """What was done about it later is news too: it may be what harms somebody."""
+    return len({answer.undo for answer in incident.answers if answer.done and answer.undo})
 
 
 def due(
@@ -178,7 +188,7 @@ def after(memory: Memory, notice: Notice, now: datetime) -> Memory:
 
 
 def _known(incident: Incident) -> Known:
-    return Known(incident.severity, incident.returned, incident.is_open)
+    return Known(incident.severity, incident.returned, incident.is_open, _deeds(incident))
 
 
 def forgotten(memory: Memory, kept: Collection[int]) -> Memory:

@@ -41,8 +41,18 @@ _SHOWN = (
     "state.directory",
     "monitoring.mode",
     "monitoring.never_block",
+    "monitoring.canary_mailbox",
+    "alerts.to",
+    "alerts.heartbeat",
 )
 """What a newcomer may want to change on the first day; all the others are in `lockdown config show`."""
+
+
+_EXAMPLES = {
+    "monitoring.canary_mailbox": '"imaps://canary@mail.example.org"',
+    "alerts.to": '["mailto://smtp.elsewhere.example?to=you@elsewhere.example", "https://hooks.example.net/TOKEN"]',
+}
+"""What nobody but the administrator can know, as he would write it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +171,8 @@ def _table(section: str, proposed: dict[str, object]) -> tomlkit.items.Table:
             for line in textwrap.wrap(doc.why, 100):
                 table.add(tomlkit.comment(line))
             name = doc.key.partition(".")[2]
+            if example := _EXAMPLES.get(doc.key):
+                table.add(tomlkit.comment(f"{name} = {example}"))
             table.add(name, proposed.get(doc.key, tomllib.loads(f"x = {doc.default}")["x"]))
             table.add(tomlkit.nl())
     return table
@@ -173,6 +185,10 @@ def next_steps(seen: Seen, file: str) -> list[str]:
         steps += [_inner_service(seen.inner_port), "postfix check && postfix reload"]
     steps.append(
         f"lockdown up --config {file}     then: lockdown send --config {file}     lockdown doctor --config {file}"
+    )
+    steps.append(
+        f"say who is told when something is wrong: alerts.to in {file}, over a relay that is not this server or a "
+        f"webhook;\nthen: lockdown alert test --config {file}"
     )
     if seen.postfix:
         steps.append(_take_over())

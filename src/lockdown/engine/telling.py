@@ -15,7 +15,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
@@ -60,6 +60,8 @@ class Teller:
         self._within = within_seconds
         self._host = host_of(settings)
         self._hanging: dict[str, Bounded] = {}
+        self._unwritten: ToldFile | None = None
+        """What the disk did not take: it must not be told again every few seconds while it is full."""
 
     def round(self, now: datetime, canary_missed: str = "") -> None:
         """Tell what is due, over every path whose time has come; then the heartbeat."""
@@ -77,7 +79,7 @@ class Teller:
         urls = self._settings.alerts.to
         if not urls:
             return
-        told = read_told(self._state)
+        told = self._read()
         incidents = _incidents(self._store)
         for url, name in zip(urls, names_of(urls), strict=True):
             memory = told.paths.get(key_of_path(url)) or PathMemory(name=name, since=now.timestamp())
@@ -116,15 +118,25 @@ class Teller:
 
     def _keep(self, url: str, memory: PathMemory) -> None:
         """Each path is written down by itself: a crash loses one message at most."""
-        told, key = read_told(self._state), key_of_path(url)
+        told, key = self._read(), key_of_path(url)
         if told.paths.get(key) != memory:
-            _keep(self._state, msgspec.structs.replace(told, paths={**told.paths, key: memory}))
+            self._write(msgspec.structs.replace(told, paths={**told.paths, key: memory}))
 
     def _forget_others(self, keys: frozenset[str]) -> None:
-        told = read_told(self._state)
+        told = self._read()
         if set(told.paths) - keys:
             kept = {key: memory for key, memory in told.paths.items() if key in keys}
-            _keep(self._state, msgspec.structs.replace(told, paths=kept))
+            self._write(msgspec.structs.replace(told, paths=kept))
+
+    def _read(self) -> ToldFile:
+        return self._unwritten or read_told(self._state)
+
+    def _write(self, told: ToldFile) -> None:
+        try:
+            keep_told(self._state, told)
+            self._unwritten = None
+        except OSError:
+            self._unwritten = told
 
     # ── heartbeat ──
 
@@ -132,7 +144,7 @@ class Teller:
         url = self._settings.alerts.heartbeat
         if not url:
             return
-        told = read_told(self._state)
+        told = self._read()
         before = told.beats.tried_at
         if before is not None and 0 <= now.timestamp() - before < self._settings.alerts.heartbeat_every.total_seconds():
             return
@@ -146,7 +158,7 @@ class Teller:
                     beats = msgspec.structs.replace(beats, beat_at=now.timestamp(), why="")
                 case NotTold(reason):
                     beats = msgspec.structs.replace(beats, why=reason)
-        _keep(self._state, msgspec.structs.replace(read_told(self._state), beats=beats))
+        self._write(msgspec.structs.replace(self._read(), beats=beats))
 
 
 class Bounded(threading.Thread):
@@ -184,7 +196,7 @@ def _incidents(store: Store) -> dict[int, Incident]:
 
 def _memory(kept: PathMemory) -> Memory:
     known = {
-        number: Known(Severity(one.severity), one.returned, one.is_open)
+        number: Known(Severity(one.severity), one.returned, one.is_open, one.deeds)
         for number, one in kept.known.items()
         if one.severity in _SEVERITIES
     }
@@ -207,7 +219,8 @@ def _taken(before: PathMemory, memory: Memory, now: datetime) -> PathMemory:
         name=before.name,
         since=before.since,
         known={
-            number: ToldIncident(one.severity.value, one.returned, one.is_open) for number, one in memory.known.items()
+            number: ToldIncident(one.severity.value, one.returned, one.is_open, one.deeds)
+            for number, one in memory.known.items()
         },
         digest_at=None if memory.digest_at is None else memory.digest_at.timestamp(),
         sent=tuple(at.timestamp() for at in lately(memory.sent, now)),
@@ -226,15 +239,14 @@ def _failed(before: PathMemory, why: str, now: datetime) -> PathMemory:
     )
 
 
-def _keep(state: Path, told: ToldFile) -> None:
-    with suppress(OSError):  # on a full disk it is told again; that is the better of two evils
-        keep_told(state, told)
-
-
 @contextmanager
 def _alone(state: Path) -> Iterator[bool]:
     """During a reload two workers keep watch for a moment: one of them tells."""
-    handle = os.open(state / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        handle = os.open(state / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:  # on a full disk it is better told twice than never
+        yield True
+        return
     try:
         yield _is_locked(handle)
     finally:

@@ -16,6 +16,7 @@ from lockdown.state.maildir import sync_directory
 
 FILE = "alerts.json"
 """Below the state directory."""
+MANY = 1_000_000
 _MOST_BYTES = 8 * 1024 * 1024
 
 
@@ -25,6 +26,8 @@ class ToldIncident(msgspec.Struct, frozen=True):
     severity: str
     returned: int
     is_open: bool
+    deeds: int = MANY
+    """Not written by an older version: then nothing that was done before is news."""
 
 
 class PathMemory(msgspec.Struct, frozen=True, kw_only=True):
