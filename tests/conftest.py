@@ -10,6 +10,7 @@ Workers that a test runs in this process are rings of objects: they give their f
 from __future__ import annotations
 
 import gc
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -19,8 +20,16 @@ settings.register_profile("house", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile("house")
 
+# A shell that starts the suite in the background has it, and every process it starts, ignore the interrupt for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @pytest.fixture(autouse=True, scope="module")
 def _files_are_given_back() -> Iterator[None]:
     yield
     gc.collect()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that wait for real servers come first: what only computes fills the time beside them, and none is last."""
+    items.sort(key=lambda item: "live" not in item.path.parts)
