@@ -8,12 +8,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lockdown.agent import verbs
 from lockdown.agent.deeds import Deeds, Peer
 from lockdown.agent.grip_deeds import MOST_GRIPS, GripDeeds
 from lockdown.facts.holding import HOLD_TABLE
-from lockdown.host.grip_hands import GripHands, held_for
+from lockdown.host.grip_hands import GripHands, held_for, talking_to
 from lockdown.model.snapshot import Reading, Snapshot
 from lockdown.model.unknown import Unknown
 
@@ -117,3 +119,28 @@ def test_what_is_held_for_one_account_is_found_and_nobody_elses(tmp_path: Path) 
     assert held_for(tmp_path, "anna", since) == ["AAAA1111", "CCCC3333"]
     assert held_for(tmp_path, "anna", since + timedelta(hours=1)) == []
     assert held_for(tmp_path / "none", "anna", since) == []
+
+
+def test_only_the_conversation_of_now_is_ended_and_not_who_came_after_on_the_same_process() -> None:
+    def took(pid: int, login: str) -> str:
+        client = "client=pc[192.0.2.1], sasl_method=PLAIN"
+        return f"mail postfix/submission/smtpd[{pid}]: 4A00{pid}: {client}, sasl_username={login}"
+
+    log = "\n".join((
+        "mail postfix/submission/smtpd[11]: connect from pc[192.0.2.1]",
+        took(11, "anna"),
+        took(12, "anna"),
+        "mail postfix/submission/smtpd[12]: disconnect from pc[192.0.2.1] ehlo=1 auth=1 mail=1 commands=3",
+        "mail postfix/submission/smtpd[12]: connect from pc[192.0.2.2]",
+        took(13, "anna"),
+        took(13, "bert"),
+        took(14, "annabel"),
+        took(15, "Anna, sasl_sender=x"),
+        took(16, "anna") + " ",
+    ))  # fmt: skip
+    assert talking_to("anna", log.encode()) == {11, 15}
+
+
+@given(st.binary(max_size=300))
+def test_no_log_makes_it_raise(octets: bytes) -> None:
+    assert talking_to("anna", b"mail postfix/smtpd[1]: connect from " + octets) <= {1}

@@ -163,18 +163,12 @@ class GripHands:
         return said
 
     def _talking_to(self, user: str) -> set[int]:
-        """Processes of Postfix that took mail from it last: one that goes on has the table of before."""
-        pattern = re.compile(
-            rb"/smtpd\[(\d{1,10})\]: \w{5,24}: client=[^\n]*, sasl_username="
-            + re.escape(user.encode())
-            + rb"(?:, [^\n]*)?$",
-            re.MULTILINE | re.IGNORECASE,
-        )
+        """Processes of Postfix that talk to it now: one that goes on has the table of before."""
         found: set[int] = set()
         for log in self._logs:
             with suppress(OSError), log.open("rb") as file:
                 file.seek(max(0, log.stat().st_size - _LOG_OCTETS))
-                found |= {int(pid) for pid in pattern.findall(file.read(_LOG_OCTETS))}
+                found |= talking_to(user, file.read(_LOG_OCTETS))
         return found
 
     # ── what was held ──
@@ -207,6 +201,23 @@ class GripHands:
                 rows = "".join(line.format(user=one.user) for one in now.values() if piece in one.pieces)
                 with suppress(OperatorError):  # what is not there is seen where it is asked for
                     put(FileImage(path, (EMPTY_TABLE + rows).encode(), 0o644, 0, 0))
+
+
+_SMTPD = re.compile(
+    rb"/smtpd\[(\d{1,10})\]: (?:(?:dis)?connect from |\w{5,24}: client=[^\n]*?, sasl_username=([^\n,]*)(?:, [^\n]*)?$)",
+    re.MULTILINE,
+)
+
+
+def talking_to(user: str, log: bytes) -> set[int]:
+    """Of the smtpd processes in this log, those whose conversation now is with this account.
+
+    A process serves one client after another: of who came before, its lines say nothing any more.
+    """
+    now: dict[int, bytes] = {}
+    for pid, login in _SMTPD.findall(log):
+        now[int(pid)] = login.lower()
+    return {pid for pid, login in now.items() if login == user.encode().lower()}
 
 
 def held_for(folder: Path, user: str, since: datetime) -> list[str]:
