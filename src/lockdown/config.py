@@ -198,7 +198,11 @@ class Attachments(Section, frozen=True):
     ] = 50
     window: Annotated[timedelta, why("The sliding time in which repetition is counted.")] = timedelta(minutes=10)
     network_bytes: Annotated[ByteSize, why("From one client network within the window.")] = ByteSize.parse("250 MiB")
-    network_messages: Annotated[int, why("From one client network within the window."), msgspec.Meta(ge=1)] = 500
+    network_messages: Annotated[
+        int,
+        why("From one client network within the window; letters that their sender's domain vouches for do not count."),
+        msgspec.Meta(ge=1),
+    ] = 500
     recipient_bytes: Annotated[
         ByteSize, why("To one recipient within the window; then only small mail from quiet networks gets through.")
     ] = ByteSize.parse("250 MiB")
@@ -512,6 +516,17 @@ class Alerts(Section, frozen=True):
         ),
     ] = ""
     heartbeat_every: Annotated[timedelta, why("How often.")] = timedelta(minutes=5)
+    owners: Annotated[
+        Literal["both", "elsewhere", "never"],
+        why(
+            "Where the owner of an account that is held by itself is told, once: in the mailbox, and at the address of "
+            "alerts.owner_addresses; or only there, since a thief reads the mailbox too."
+        ),
+    ] = "both"
+    owner_addresses: Annotated[
+        str,
+        why("A file with a line `USER ADDRESS` for each account: where its owner is reached when it is not safe."),
+    ] = ""
 
 
 class Apply(Section, frozen=True):

@@ -69,6 +69,30 @@ def test_messages_and_recipients_are_counted_over_both_workers(tmp_path: Path) -
     assert mailbox == Repetition(2, 1010)
 
 
+def test_what_was_vouched_for_counts_in_no_worker_and_the_rest_does(tmp_path: Path) -> None:
+    one, two = worker(tmp_path, 0), worker(tmp_path, 1)
+    here = one.connected("198.51.100.7")
+    for number in range(5):
+        one.asked(here)
+        one.message(here, [address(f"reader{number}@example.org")], 1000)
+        if number:
+            one.vouch(here, 1, 1000)
+    assert one.from_network(here) == Repetition(1, 1000)
+    one.look()
+    two.look()
+    there = two.connected("198.51.100.7")
+    assert two.from_network(there) == Repetition(1, 1000)
+    assert two.asked(there) == (2, 0)
+
+
+def test_what_is_vouched_for_after_its_count_has_expired_makes_nobody_owed(tmp_path: Path) -> None:
+    counts = worker(tmp_path)
+    counts.vouch(counts.connected("198.51.100.7"), 3, 1000)
+    client = counts.connected("198.51.100.7")
+    assert counts.from_network(client) == Repetition(0, 0)
+    assert counts.asked(client) == (1, 0)
+
+
 def test_nothing_is_poured_out_twice(tmp_path: Path) -> None:
     one, two = worker(tmp_path, 0), worker(tmp_path, 1)
     client = one.connected("198.51.100.7")

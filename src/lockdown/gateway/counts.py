@@ -160,26 +160,35 @@ class _Open:
 class _Network:
     """A prefix that talks to us."""
 
-    __slots__ = ("open", "sent")
+    __slots__ = ("open", "sent", "vouched")
 
     def __init__(self, counts: Counts, prefix: str) -> None:
         self.open = _Open(counts.open, prefix)
         self.sent = _Volume(counts.networks, prefix)
+        self.vouched = _Volume(counts.vouched_networks, prefix)
 
     def pour(self, now: float) -> bool:
         """Everything; whether it is still in use."""
-        return self.open.pour(now) | self.sent.pour(now)
+        return self.open.pour(now) | self.sent.pour(now) | self.vouched.pour(now)
 
     @property
     def rests(self) -> bool:
         """It is connected and silent."""
-        return self.open.rests and self.sent.rests
+        return self.open.rests and self.sent.rests and self.vouched.rests
+
+    def counted(self, sent: Repetition) -> Repetition:
+        """What is held against it of all that it has sent."""
+        messages, octets = self.vouched.total
+        if not messages:
+            return sent
+        # What was vouched for is written down a moment after it was counted, and so forgotten a moment later.
+        return _new(Repetition, (max(0, sent.messages - messages), max(0, sent.size_bytes - octets)))
 
 
 class _Host:
     """An address that talks to us."""
 
-    __slots__ = ("connects", "network", "open", "prefix", "recipients", "refused", "trusted")
+    __slots__ = ("connects", "network", "open", "prefix", "recipients", "refused", "trusted", "vouched")
 
     def __init__(self, counts: Counts, address: str) -> None:
         self.prefix = prefix_of(address)
@@ -188,16 +197,20 @@ class _Host:
         self.open = _Open(counts.open, address)
         self.connects = _Count(counts.connects, address)
         self.recipients = _Count(counts.recipients, address)
+        self.vouched = _Count(counts.vouched_recipients, address)
         self.refused = _Count(counts.refusals, address)
 
     def pour(self, now: float) -> bool:
         """Everything; whether it is still in use."""
-        return self.open.pour(now) | self.connects.pour(now) | self.recipients.pour(now) | self.refused.pour(now)
+        counted = self.connects.pour(now) | self.recipients.pour(now) | self.vouched.pour(now) | self.refused.pour(now)
+        return self.open.pour(now) | counted
 
     @property
     def rests(self) -> bool:
         """It is connected and silent."""
-        return self.open.rests and self.connects.rests and self.recipients.rests and self.refused.rests
+        if not (self.open.rests and self.connects.rests and self.refused.rests):
+            return False
+        return self.recipients.rests and self.vouched.rests
 
 
 class Counts:
@@ -214,6 +227,8 @@ class Counts:
         self.recipients = tally("recipients", monitoring.recipient_rate.per)
         self.refusals = tally("refused", monitoring.refused_rate.per)
         self.networks = PairTally(directory, "networks", worker=worker, workers=workers, window=window)
+        self.vouched_recipients = tally("vouched-recipients", monitoring.recipient_rate.per)
+        self.vouched_networks = PairTally(directory, "vouched-networks", worker=worker, workers=workers, window=window)
         self.mailboxes = PairTally(directory, "mailboxes", worker=worker, workers=workers, window=window)
         self.trusted = networks(settings.gateway.trusted_networks)
         self._known = tally("known", _KNOWN_FOR)
@@ -265,7 +280,7 @@ class Counts:
         host = self._hosts[client.address]
         asked = host.recipients
         asked.total = total = asked.total + 1
-        return total, host.refused.total
+        return max(1, total - host.vouched.total), host.refused.total
 
     def refused(self, client: Client) -> None:
         """One of its recipients was refused for good; it may have left meanwhile."""
@@ -273,7 +288,8 @@ class Counts:
 
     def from_network(self, client: Client) -> Repetition:
         """What has come from the client's network within the window."""
-        return self._hosts[client.address].network.sent.total
+        network = self._hosts[client.address].network
+        return network.counted(network.sent.total)
 
     def is_known(self, client: Client) -> bool:
         """Whether good mail has come from its network lately."""
@@ -291,7 +307,14 @@ class Counts:
             received = (mailboxes.get(mailbox) or self._mailbox(mailbox)).add(1, size_bytes)
             if most is _NOTHING or received.size_bytes > most.size_bytes:
                 most = received
-        return self._hosts[client.address].network.sent.add(1, size_bytes), most
+        network = self._hosts[client.address].network
+        return network.counted(network.sent.add(1, size_bytes)), most
+
+    def vouch(self, client: Client, recipients: int, size_bytes: int) -> None:
+        """That message is not to be held against who brought it; he may have left meanwhile."""
+        host = self._host(client.address)
+        host.vouched.total += recipients
+        host.network.vouched.add(1, size_bytes)
 
     def _mailbox(self, mailbox: str) -> _Volume:
         self._mailboxes[mailbox] = new = _Volume(self.mailboxes, mailbox)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lockdown.checklist.attachments.gate import OWN_HOPS, message, sender
+from lockdown.checklist.attachments.gate import FEW_TO_ONE, OWN_HOPS, is_held_against_network, message, sender
 from lockdown.config import Attachments, Gateway, Monitoring, Settings
 from lockdown.model.mail import Announced, Client, Mail, Repetition, Structure
 from lockdown.model.units import ByteSize
@@ -233,3 +233,25 @@ def test_the_limits_are_those_of_the_policy() -> None:
     strict = Settings(attachments=Attachments(max_parts=2, network_messages=2))
     assert message(mail(structure=Structure(3, 1)), strict).kind is Kind.QUARANTINE
     assert message(mail(from_network=Repetition(3, 1)), strict).kind is Kind.DEFER
+
+
+# ── what is not held against a network ──
+
+
+def test_a_proven_letter_to_one_of_many_is_not_held_against_its_network() -> None:
+    assert not is_held_against_network(mail(from_network=Repetition(5_000, 9_000)), proven=True, spam=False)
+
+
+@pytest.mark.parametrize(
+    ("letter", "proven", "spam"),
+    [
+        (mail(), False, False),
+        (mail(), True, True),
+        (mail(size_bytes=100 * 1024 + 1), True, False),
+        (mail(to_recipient=Repetition(FEW_TO_ONE + 1, 1)), True, False),
+    ],
+)
+def test_what_is_forged_spam_large_or_piled_on_one_recipient_is_held_against_its_network(
+    letter: Mail, proven: bool, spam: bool
+) -> None:
+    assert is_held_against_network(letter, proven=proven, spam=spam)

@@ -4,6 +4,8 @@ Form over a limit is refused, or held for a person where it may be honest (parts
 Repetition is answered to the flood alone: a network over its window is put off, and refused for good when it is far
 over; when a recipient's window is over, large mail and busy networks are put off while small mail from quiet networks
 still gets through. A message is never put off for its own octets: only for those that came before it.
+A letter that somebody vouches for, one of few to its recipient, is not held against its network: a newsletter is many
+of these, and a bomb is none.
 Trusted networks and `never_limit` are counted, never limited in repetition; form binds everybody.
 """
 
@@ -28,6 +30,8 @@ SMALL_MESSAGE = 100 * 1024
 """What still reaches a recipient who is being flooded: a letter, not a load."""
 QUIET_NETWORK = 3
 """Messages within the window that a network with nothing to hide sends to us."""
+FEW_TO_ONE = 20
+"""Messages to one recipient within the window that are no bomb, whoever sends them."""
 OWN_HOPS = 3
 """So often may a message honestly pass the same gateway: a forward between two domains behind it, and back."""
 ABUSE_FACTOR = 4
@@ -65,6 +69,15 @@ def message(mail: Mail, policy: Settings) -> Verdict:
         return ACCEPT
     repetition = strictest([_repeated(mail.from_network, mail.client, policy), _flooded(mail, policy)])
     return strictest([_form(mail, policy), _structure(structure, policy), repetition])
+
+
+def is_held_against_network(mail: Mail, *, proven: bool, spam: bool) -> bool:
+    """Whether a message that was taken counts towards the limits of its network and client.
+
+    To be asked once it is known whether the sender's domain vouches for it.
+    """
+    is_load = mail.size_bytes > SMALL_MESSAGE or mail.to_recipient.messages > FEW_TO_ONE
+    return is_load or spam or not proven
 
 
 def _form(mail: Mail, policy: Settings) -> Verdict:
