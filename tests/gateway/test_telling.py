@@ -21,9 +21,10 @@ def test_there_is_something_to_do_only_where_the_settings_ask_for_it(tmp_path: P
     def names(text: str) -> list[str]:
         return [one.name for one in rounds_of(settings_of(text), tmp_path, 1.0)]
 
-    assert names(ELSEWHERE) == []
-    assert names("") == ["canary"]
-    assert names(f'{ELSEWHERE}[alerts]\nheartbeat = "https://hc.example/x"\n') == ["alerts"]
+    assert names(ELSEWHERE) == ["account letters"]
+    assert names("") == ["account letters", "canary"]
+    assert names(f'{ELSEWHERE}[alerts]\nowners = "never"\n') == []
+    assert names(f'{ELSEWHERE}[alerts]\nheartbeat = "https://hc.example/x"\n') == ["alerts", "account letters"]
 
 
 def test_a_round_that_breaks_is_not_the_last() -> None:

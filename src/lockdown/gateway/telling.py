@@ -1,4 +1,4 @@
-"""Alerts and the canary, as one worker keeps them: each in a thread of its own, so that no mail waits for them.
+"""Alerts, letters to owners and the canary, as one worker keeps them: each in a thread of its own, so no mail waits.
 
 Only the worker that keeps the watch does this, and only until it drains.
 
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockdown.config import Settings
+from lockdown.engine.account_letters import AccountLetters
 from lockdown.engine.round_trip import RoundTrips, canary_missed, has_canary
 from lockdown.engine.telling import Teller
 from lockdown.state.store import open_store
@@ -68,6 +69,8 @@ def rounds_of(settings: Settings, state: Path, every_seconds: float) -> list[Rou
     rounds = []
     if settings.alerts.to or settings.alerts.heartbeat:
         rounds.append(Rounds("alerts", Telling(settings, state).round, every_seconds))
+    if settings.alerts.owners != "never":
+        rounds.append(Rounds("account letters", LettersToOwners(settings, state).round, every_seconds))
     if has_canary(settings):
         trips = RoundTrips(settings, state)
         rounds.append(Rounds("canary", lambda: trips.round(_now()), every_seconds))
@@ -86,6 +89,20 @@ class Telling:
         if self._teller is None:
             self._teller = Teller(self._settings, self._state, open_store(self._state))
         self._teller.round(_now(), canary_missed(self._settings, self._state, _now()))
+
+
+class LettersToOwners:
+    """To those whose accounts were held; one writer for the life of its thread."""
+
+    def __init__(self, settings: Settings, state: Path) -> None:
+        self._settings, self._state = settings, state
+        self._letters: AccountLetters | None = None
+
+    def round(self) -> None:
+        """The store is opened by the thread that uses it, and again where that has failed."""
+        if self._letters is None:
+            self._letters = AccountLetters(self._settings, open_store(self._state))
+        self._letters.round(_now())
 
 
 def _now() -> datetime:

@@ -141,7 +141,8 @@ def _evidence(account: Account, reasons: tuple[Weight, ...]) -> Iterator[Evidenc
     for weight in reasons:
         yield Evidence("mail log", str(weight))
     if account.left:
-        names = ", ".join(dict.fromkeys(one.recipient for one in account.left[-_MOST_LEFT:]))
+        first = {one.recipient: f"{one.at:%H:%M} {one.recipient}" for one in reversed(account.left[-_MOST_LEFT:])}
+        names = ", ".join(reversed(first.values()))
         more = len(account.left) - _MOST_LEFT
         yield Evidence(
             "what left today", f"{account.day.external}: {names}{f' and {more} before them' if more > 0 else ''}"
