@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lockdown.config import Settings, read_settings
-from lockdown.engine.release import Already, NotReleased, Released, Removed, delete, release
+from lockdown.engine.release import Already, NotReleased, Released, Removed, delete, meant, release
 from lockdown.model.held import HeldMessage, HeldState
 from lockdown.state.spool import Spool, hold_durably
 from lockdown.state.store import Store, open_store
@@ -65,6 +65,26 @@ def test_a_release_over_smtp_delivers_every_octet_marks_it_and_frees_the_disk(ho
     assert house.state() is HeldState.RELEASED
     with pytest.raises(FileNotFoundError):
         house.spool.open(ID)
+
+
+def test_by_the_name_of_a_restraint_all_that_it_holds_is_meant_and_nothing_else(house: House) -> None:
+    for number, says in enumerate(
+        ("192.0.2.1 meets r7 (x): why", "192.0.2.2 meets r77 (x): r7 (", "a meets r7 (y): why")
+    ):
+        meta = HeldMessage(
+            f"1A20BB3073B0001{number}",
+            NOW,
+            "192.0.2.1",
+            "mx",
+            "a@b.example",
+            ("bob@example.org",),
+            "monitoring.restrained-mail",
+            says,
+        )
+        hold_durably(house.store, house.spool, meta, [CONTENT])
+    assert sorted(meant(house.store, "r7")) == ["1A20BB3073B00010", "1A20BB3073B00012"]
+    assert meant(house.store, "r8") == ["r8"]
+    assert meant(house.store, ID) == [ID]
 
 
 def test_a_second_release_does_nothing(house: House) -> None:

@@ -18,7 +18,7 @@ from lockdown.cli.opened import open_existing
 from lockdown.cli.options import common_options, operator_name, print_json, print_table, printable
 from lockdown.config import Settings
 from lockdown.engine.learning import Learnt, NotLearnt, Said, learn_file, learn_held, message_files
-from lockdown.engine.release import Already, NotReleased, Released, Removed, delete, release
+from lockdown.engine.release import Already, NotReleased, Released, Removed, delete, meant, release
 from lockdown.engine.settings_files import load_settings
 from lockdown.model.held import HeldMessage, HeldState
 from lockdown.model.units import ByteSize
@@ -127,15 +127,20 @@ def _print_beginning(file: BinaryIO) -> None:
         click.echo("  | … (all of it: --raw)")
 
 
-@command.command("release", epilog="Example:  lockdown quarantine release ID")
+@command.command("release", epilog="Example:  lockdown quarantine release ID     lockdown quarantine release r7")
 @click.argument("ids", metavar="ID…", nargs=-1, required=True)
 @common_options
 def release_held(ids: tuple[str, ...], config: Path | None, as_json: bool) -> int:
-    """Let messages go on to the server behind. Marked as released only when it has said 250."""
+    """Let messages go on to the server behind. Marked as released only when it has said 250.
+
+    In the place of an id, the name of a restraint (r7, see `lockdown block list`) means all that it holds.
+    """
     settings = load_settings(config).settings
     with open_existing(settings) as (store, spool):
         return max(
-            _told(release(settings, store, spool, id, operator_name(), datetime.now(UTC)), id, as_json) for id in ids
+            _told(release(settings, store, spool, one, operator_name(), datetime.now(UTC)), one, as_json)
+            for id in ids
+            for one in meant(store, id)
         )
 
 

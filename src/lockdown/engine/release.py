@@ -8,6 +8,7 @@ Fails as: `NotReleased(why, try_this)`, a value; the message is still held.
 from __future__ import annotations
 
 import fcntl
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ from lockdown.state.store import Store
 
 _PIECE_BYTES = 1 << 20
 _COMMIT_SECONDS = 10.0
+_MOST_MEANT = 100_000
+_RESTRAINED = "monitoring.restrained-mail"
+_RESTRAINT = re.compile(r"r[1-9]\d{0,9}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,14 @@ class NotReleased:
 
     why: str
     try_this: str
+
+
+def meant(store: Store, id: str) -> list[str]:
+    """The message of this id; by the name of a restraint (`r7`) all that it holds, the oldest first."""
+    if not _RESTRAINT.match(id):
+        return [id]
+    held = store.held(limit=_MOST_MEANT)
+    return [one.id for one in reversed(held) if one.control == _RESTRAINED and f" meets {id} (" in one.says] or [id]
 
 
 def release(
