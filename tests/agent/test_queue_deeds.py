@@ -33,6 +33,11 @@ class Paper:
     def read(self, *, with_subject: bool = False, with_reason: bool = False) -> Iterator[Found]:
         return iter([Found(it, it.id, 1, 1) for it in self.messages.values()])
 
+    def find(
+        self, takes: Callable[[Queued], bool], *, with_subject: bool = False, with_reason: bool = False
+    ) -> list[Found]:
+        return [one for one in self.read() if takes(one.message)]
+
     def _to(self, queue: str, messages: Sequence[Fingerprint]) -> Outcome:
         for one in messages:
             self.messages[one.id] = self.messages[one.id]._replace(queue=queue)

@@ -14,7 +14,7 @@ import fcntl
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,7 @@ from lockdown.engine.queue_record import (
     records,
 )
 from lockdown.facts.queue_choice import Choice as Choice
-from lockdown.facts.queue_choice import choice_of, in_words, taking
+from lockdown.facts.queue_choice import Takes, choice_of, in_words, taking
 from lockdown.facts.queue_entries import Entry
 from lockdown.facts.queue_groups import UNKNOWN as UNKNOWN
 from lockdown.facts.queue_groups import By as By
@@ -43,7 +43,8 @@ from lockdown.facts.queue_groups import Group as Group
 from lockdown.facts.queue_groups import Groups as Groups
 from lockdown.facts.queue_groups import Origin, domain
 from lockdown.host.exim_hands import exim_queue_here
-from lockdown.host.queue_hands import Found, Outcome, Restored, postfix_queue_here, room_for
+from lockdown.host.queue_archive import room_for
+from lockdown.host.queue_hands import Found, Outcome, Restored, postfix_queue_here
 from lockdown.model.errors import OperatorError
 from lockdown.model.mail import AUTOMATIC
 from lockdown.model.queued import Fingerprint, Held, Queued
@@ -54,8 +55,7 @@ MOST_SAMPLES = 20
 _SHOWN_SAMPLES = 3
 _MOST_SAMPLE = 1024 * 1024
 _MOST_SAMPLES = 8 * 1024 * 1024
-MOST_LISTED = 1_000
-_MOST_DOMAINS = 20_000
+_IS_HELD = ("hold", "frozen")
 
 
 class Hands(Protocol):
@@ -66,6 +66,9 @@ class Hands(Protocol):
 
     def read(self, *, with_subject: bool = False, with_reason: bool = False) -> Iterator[Found]:
         """All messages, one after the other."""
+
+    def find(self, takes: Takes, *, with_subject: bool = False, with_reason: bool = False) -> list[Found]:
+        """Those that are taken."""
 
     def hold(self, found: Sequence[Found]) -> Outcome:
         """Put on hold."""
@@ -87,6 +90,8 @@ class Hands(Protocol):
 
 
 HandsOrWhy: TypeAlias = Hands | Unknown
+Anonymous: TypeAlias = tuple[int, int, str]
+"""A fingerprint without its id."""
 
 
 def hands_here(config: str = "") -> HandsOrWhy:
@@ -98,29 +103,34 @@ def hands_here(config: str = "") -> HandsOrWhy:
 
 @dataclass(slots=True)
 class Preview:
-    """What would be held."""
+    """What would be held; what is shown of it is only made when it is shown."""
 
     choice: Choice
-    count: int = 0
-    octets: int = 0
     held_already: int = 0
-    oldest: int = 0
-    samples: list[Queued] = field(default_factory=list)
-    domains: Counter[str] = field(default_factory=Counter)
     found: list[Found] = field(default_factory=list)
     unread: int = 0
 
-    def add(self, one: Found) -> None:
-        """One more that matches."""
-        message = one.message
-        self.count += 1
-        self.octets += message.size
-        self.oldest = min(self.oldest or message.arrived, message.arrived)
-        if len(self.samples) < _SHOWN_SAMPLES:
-            self.samples.append(message)
-        if len(self.domains) < _MOST_DOMAINS:
-            self.domains.update({domain(to) for to in message.recipients})
-        self.found.append(one)
+    @property
+    def count(self) -> int:
+        return len(self.found)
+
+    @property
+    def octets(self) -> int:
+        return sum(one.message.size for one in self.found)
+
+    @property
+    def oldest(self) -> int:
+        return min((one.message.arrived for one in self.found), default=0)
+
+    @property
+    def samples(self) -> list[Queued]:
+        """A few of them."""
+        return [one.message for one in self.found[:_SHOWN_SAMPLES]]
+
+    @property
+    def domains(self) -> Counter[str]:
+        """To how many of each domain."""
+        return Counter(name for one in self.found for name in {domain(to) for to in one.message.recipients})
 
 
 def previewed(hands: Hands, choice: Choice, now: datetime) -> Preview | Unknown:
@@ -131,12 +141,9 @@ def previewed(hands: Hands, choice: Choice, now: datetime) -> Preview | Unknown:
     names = {name for name, _ in choice}
     preview = Preview(choice)
     subject, reason = bool(names & {"subject", "subject-shape"}), "reason" in names
-    for one in hands.read(with_subject=subject, with_reason=reason):
-        if takes(one.message):
-            if one.message.queue in ("hold", "frozen"):
-                preview.held_already += 1
-            else:
-                preview.add(one)
+    found = hands.find(takes, with_subject=subject, with_reason=reason)
+    preview.found = [one for one in found if one.message.queue not in _IS_HELD]
+    preview.held_already = len(found) - len(preview.found)
     preview.unread = hands.unread
     return preview
 
@@ -198,9 +205,8 @@ class QueueSurgery:
         """Hold these messages and no others: each must still be the one that is meant."""
         wanted = {one.id: one for one in messages}
         preview = Preview((("id", f"{len(wanted)} messages"),))
-        for one in self._hands.read():
-            if wanted.get(one.message.id) == one.message.fingerprint and one.message.queue not in ("hold", "frozen"):
-                preview.add(one)
+        found = self._hands.find(lambda it: wanted.get(it.id) == it.fingerprint)
+        preview.found = [one for one in found if one.message.queue not in _IS_HELD]
         held = self.hold(preview, why, by, now)
         missing = len(wanted) - preview.count
         gone = held.gone + missing
@@ -306,23 +312,19 @@ class QueueSurgery:
     def _restore(self, kept: Record, by: str) -> str:
         with self._alone():
             deed = self._in_state(kept, State.DELETED, State.DELETING)
-            listed = set(kept.messages())
-            # One that came back under a new id, before we were cut off, differs in its id alone.
-            here = {
-                one.message.fingerprint[1:] for one in self._hands.read() if one.message.queue in ("hold", "frozen")
-            }
-            put = self._hands.restore(kept.archive, deed.digest, lambda one: one[1:] in here)
+            # What came back has a new id, and differs in nothing else.
+            ours = {one[1:] for one in kept.messages()}
+            put = self._hands.restore(kept.archive, deed.digest, _among(self._held_of(ours)))
             if put.failed:
                 raise _half_way(f"{len(put.done)} are back, {put.failed} are not", put.why, deed.id)
-            back = [
-                one.message.fingerprint
-                for one in self._hands.read()
-                if one.message.queue in ("hold", "frozen")
-                and one.message.fingerprint[1:] in {other[1:] for other in listed}
-            ]
+            back = self._held_of(ours)
             kept.write_messages(in_order(back))
             kept.append("restored", by=by, count=len(back), octets=sum(one.size for one in back))
         return f"{len(back)} messages are back, and held; to let them go: lockdown queue release {deed.id}"
+
+    def _held_of(self, ours: set[Anonymous]) -> list[Fingerprint]:
+        found = self._hands.find(lambda it: it.queue in _IS_HELD and it.fingerprint[1:] in ours)
+        return [one.message.fingerprint for one in found]
 
     @staticmethod
     def _in_state(kept: Record, *states: State) -> Deed:
@@ -376,6 +378,11 @@ class QueueSurgery:
             yield
         finally:
             os.close(handle)
+
+
+def _among(messages: Iterable[Fingerprint]) -> Callable[[Fingerprint], bool]:
+    here = {one[1:] for one in messages}
+    return lambda one: one[1:] in here
 
 
 def deeds(directory: Path) -> list[Deed]:

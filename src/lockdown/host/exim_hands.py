@@ -12,14 +12,14 @@ import os
 import re
 import shutil
 import subprocess
-import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from lockdown.facts.exim_spool import Spooled, is_id, spooled
 from lockdown.host.commands import run
-from lockdown.host.queue_hands import Found, Outcome, Restored, members, new_archive, seal
+from lockdown.host.queue_archive import Archive, members
+from lockdown.host.queue_hands import Found, Outcome, Restored, Takes
 from lockdown.mime.subject import subject_of
 from lockdown.model.errors import OperatorError
 from lockdown.model.queued import Fingerprint
@@ -74,6 +74,10 @@ class EximQueue:
             for name in _names(folder):
                 if found := self._read_one(folder, name[:-2], with_subject):
                     yield found
+
+    def find(self, takes: Takes, *, with_subject: bool = False, with_reason: bool = False) -> list[Found]:
+        """As `read`, those that are taken."""
+        return [one for one in self.read(with_subject=with_subject, with_reason=with_reason) if takes(one.message)]
 
     def _read_one(self, folder: Path, id: str, with_subject: bool) -> Found | None:
         path = folder / f"{id}-H"
@@ -161,17 +165,18 @@ class EximQueue:
     def archive(self, messages: Sequence[Fingerprint], to: Path) -> tuple[list[Fingerprint], str]:
         """Both files of each that is frozen."""
         kept: list[Fingerprint] = []
-        with new_archive(to) as tar:
+        with Archive(to) as archive:
             for one in messages:
                 if (now := self._now(one)) and now[0].is_frozen:
-                    self._add(tar, now[1], one.id)
+                    self._add(archive, now[1], one.id)
                     kept.append(one)
-        return kept, seal(to)
+            return kept, archive.seal()
 
-    def _add(self, tar: tarfile.TarFile, folder: Path, id: str) -> None:
+    def _add(self, archive: Archive, folder: Path, id: str) -> None:
         below = "" if folder == self._input else f"{folder.name}/"
         for part in ("D", "H"):  # in the order in which they are put back: without its header a body is no message
-            tar.add(folder / f"{id}-{part}", arcname=f"{below}{id}-{part}", recursive=False)
+            with (folder / f"{id}-{part}").open("rb") as opened:
+                archive.add(f"{below}{id}-{part}", opened.read(), os.fstat(opened.fileno()).st_mtime)
 
     def remove(self, messages: Sequence[Fingerprint]) -> Outcome:
         """Those that are frozen still."""

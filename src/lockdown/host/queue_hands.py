@@ -9,7 +9,7 @@ Fails as: `OperatorError` where the queue cannot be read at all; single messages
 the first reason is said.
 """
 
-# ruff: noqa: PTH102, PTH104, PTH108, PTH110, PTH120, PTH123
+# ruff: noqa: PTH102, PTH104, PTH108, PTH110, PTH116, PTH120, PTH123
 # Plain paths: Path objects for tens of thousands of files would cost more than the renames.
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ import os
 import pwd
 import shutil
 import subprocess
-import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from hashlib import sha256
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from lockdown.facts.queue_file import (
     NotWhole,
@@ -41,6 +40,8 @@ from lockdown.facts.queue_file import (
     queued,
 )
 from lockdown.host.commands import run
+from lockdown.host.queue_archive import Archive, members
+from lockdown.host.side_by_side import in_two
 from lockdown.mime.subject import subject_of
 from lockdown.model.errors import OperatorError
 from lockdown.model.queued import Fingerprint, Queued
@@ -57,9 +58,11 @@ _READY = 0o700
 _ROUNDS = 3
 _THREADS = 8
 _SECONDS = 120.0
-_RESERVE = 16 * 1024 * 1024
-"""So much room is left on the disk of the archive."""
 _LOGS = ("defer", "bounce", "trace")
+_UNFINISHED = ".lockdown."
+_AT_A_TIME = 1_000
+"""Files that are written before the disk is waited for."""
+Takes: TypeAlias = Callable[[Queued], bool]
 
 
 class Found(NamedTuple):
@@ -127,13 +130,35 @@ class PostfixQueue:
         # What goes from deferred to active while deferred is read, is met in active at last.
         for queue in (*QUEUES, *_BUSY):
             for path in _files(f"{self.directory}/{queue}"):
-                found = self._read_one(path, queue, with_subject)
+                found = self._read_one(path, queue, with_subject, with_reason)
                 if found and found.inode not in seen:
                     seen.add(found.inode)
-                    if with_reason and queue in ("deferred", "hold"):
-                        said = found.message._replace(reason=self._reason(found.message.id))
-                        found = found._replace(message=said)
                     yield found
+
+    def find(self, takes: Takes, *, with_subject: bool = False, with_reason: bool = False) -> list[Found]:
+        """As `read`, those that are taken; a large queue by two processes at once."""
+        self.unread = 0
+        self._may_be_read()
+        found: dict[int, Found] = {}
+        for queue in (*QUEUES, *_BUSY):
+            look = partial(self._look, queue, takes, with_subject, with_reason)
+            for one in in_two(look, list(_files(f"{self.directory}/{queue}"))):
+                if isinstance(one, int):
+                    self.unread += one
+                else:
+                    found.setdefault(one.inode, one)
+        return list(found.values())
+
+    def _look(
+        self, queue: str, takes: Takes, with_subject: bool, with_reason: bool, paths: Sequence[str]
+    ) -> list[Found | int]:
+        """Those of these files that are taken, and how many are no queue files."""
+        before, self.unread = self.unread, 0
+        read = (self._read_one(path, queue, with_subject, with_reason) for path in paths)
+        found: list[Found | int] = [one for one in read if one and takes(one.message)]
+        found.append(self.unread)
+        self.unread = before
+        return found
 
     def _may_be_read(self) -> None:
         try:
@@ -146,7 +171,7 @@ class PostfixQueue:
                 try_this="sudo lockdown queue …     (the same command)",
             ) from None
 
-    def _read_one(self, path: str, queue: str, with_subject: bool) -> Found | None:
+    def _read_one(self, path: str, queue: str, with_subject: bool, with_reason: bool) -> Found | None:
         id = path.rpartition("/")[2]
         try:
             handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -170,6 +195,8 @@ class PostfixQueue:
             return None
         if with_subject:
             read = read._replace(subject=subject_of(header_of(octets)))
+        if with_reason and queue in ("deferred", "hold"):
+            read = read._replace(reason=self._reason(id))
         return Found(read, path, about.st_ino, about.st_ctime_ns)
 
     def _reason(self, id: str) -> str:
@@ -197,26 +224,33 @@ class PostfixQueue:
 
     def _move(self, one: Found, outcome: Outcome) -> bool | None:
         """Moved, gone, or (None) not to be moved by us."""
-        if one.message.queue not in ("deferred", "incoming"):
-            return None
         try:
-            handle = os.open(one.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        except OSError:
-            return None
-        try:
-            about = os.fstat(handle)
-            if (about.st_ino, about.st_ctime_ns) != (one.inode, one.changed):
-                return None
-            # Who delivers or writes it, holds a lock. While the file is open here, its inode is nobody else's.
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._rename(one.path, self._place("hold", one.message.id))
-        except BlockingIOError:
-            return None
+            if one.message.queue == "deferred":
+                # Nobody writes or delivers what lies here: whoever wants to, moves it away first, and then it is gone.
+                about = os.stat(one.path, follow_symlinks=False)
+                if (about.st_ino, about.st_ctime_ns) != (one.inode, one.changed):
+                    return None
+                self._rename(one.path, self._place("hold", one.message.id))
+                return True
+            return self._move_locked(one) if one.message.queue == "incoming" else None
         except FileNotFoundError:
             return None
         except OSError as error:
             outcome.fail(f"{one.path}: {error.strerror}")
             return False
+
+    def _move_locked(self, one: Found) -> bool | None:
+        """What may be written or delivered at this moment: who does, holds a lock."""
+        handle = os.open(one.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            about = os.fstat(handle)
+            if (about.st_ino, about.st_ctime_ns) != (one.inode, one.changed):
+                return None
+            # While the file is open here, its inode is nobody else's.
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._rename(one.path, self._place("hold", one.message.id))
+        except BlockingIOError:
+            return None
         finally:
             os.close(handle)
         return True
@@ -319,14 +353,22 @@ class PostfixQueue:
     def archive(self, messages: Sequence[Fingerprint], to: Path) -> tuple[list[Fingerprint], str]:
         """The files of those that are held, byte for byte, on the disk when this returns; and the archive's digest."""
         kept: list[Fingerprint] = []
-        with new_archive(to) as tar:
+        with Archive(to) as archive:
             for one in messages:
-                path = self._place("hold", one.id)
-                if self._known(path, one):
-                    with suppress(FileNotFoundError):
-                        tar.add(path, arcname=one.id, recursive=False)
-                        kept.append(one)
-        return kept, seal(to)
+                if held := self._held(one):
+                    archive.add(one.id, *held)
+                    kept.append(one)
+            return kept, archive.seal()
+
+    def _held(self, one: Fingerprint) -> tuple[bytes, float] | None:
+        """All octets of a message's file, and its time; None where it is not held any more."""
+        try:
+            handle = os.open(self._place("hold", one.id), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        except FileNotFoundError:
+            return None
+        with os.fdopen(handle, "rb") as opened:
+            about, octets = os.fstat(handle), opened.read()
+        return (octets, about.st_mtime) if fingerprint(octets, one.id) == one else None
 
     def remove(self, messages: Sequence[Fingerprint]) -> Outcome:
         """Out of hold for good, with what Postfix has noted beside them."""
@@ -359,40 +401,65 @@ class PostfixQueue:
         """Back into hold, byte for byte, each under an id that agrees with its new inode."""
         put = Restored()
         owner = self._owner()
+        self._remove_unfinished()
+        fresh: list[tuple[Fingerprint, str]] = []
         for name, octets, mtime in members(archive, digest):
             read = fingerprint(octets, name)
             if not is_id(name) or not isinstance(read, Fingerprint):
                 put.fail(f"{name}: not a queue file")
             elif already(read) or self.is_there(read, "hold"):
                 put.here += 1
-            else:
-                self._put_back(read, octets, mtime, owner, put)
+            elif path := self._written(read, octets, mtime, owner, put):
+                fresh.append((read, path))
+            if len(fresh) == _AT_A_TIME:
+                self._name(fresh, put)
+                fresh.clear()
+        self._name(fresh, put)
         return put
 
-    def _put_back(self, one: Fingerprint, octets: bytes, mtime: float, owner: tuple[int, int], put: Restored) -> None:
-        fresh = f"{self.directory}/hold/.lockdown.{os.getpid()}"
-        with suppress(FileNotFoundError):
-            os.unlink(fresh)
+    def _remove_unfinished(self) -> None:
+        """What one who was cut off has written, and not yet given a name."""
+        for entry in os.scandir(self.directory / "hold"):
+            if entry.name.startswith(_UNFINISHED):
+                os.unlink(entry.path)
+
+    def _written(
+        self, one: Fingerprint, octets: bytes, mtime: float, owner: tuple[int, int], put: Restored
+    ) -> str:  # fmt: skip
+        """Where it lies now, under a name that is no message's; "" where it could not be written."""
+        path = f"{self.directory}/hold/{_UNFINISHED}{one.id}"
         try:
-            handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
                 _write(handle, octets)
                 os.fchown(handle, *owner)
                 os.utime(handle, (mtime, mtime))
-                id = id_for_inode(one.id, os.fstat(handle).st_ino)
-                if inode_in(one.id) < 0 or any(os.path.exists(self._place(queue, id)) for queue in QUEUES):
-                    raise FileExistsError(17, f"there is a message {id}")
                 os.fchmod(handle, _READY)
-                os.fsync(handle)
             finally:
                 os.close(handle)
-            self._rename(fresh, self._place("hold", id))
         except OSError as error:
             with suppress(OSError):
-                os.unlink(fresh)
+                os.unlink(path)
             put.fail(f"{one.id}: {error.strerror}")
-        else:
-            put.done.append(one._replace(id=id))
+            return ""
+        return path
+
+    def _name(self, fresh: Sequence[tuple[Fingerprint, str]], put: Restored) -> None:
+        """From now on these are messages: once all of them are on the disk, which is waited for once."""
+        if fresh:
+            os.sync()
+        for one, path in fresh:
+            try:
+                id = id_for_inode(one.id, os.stat(path).st_ino)
+                if inode_in(one.id) < 0 or any(os.path.exists(self._place(queue, id)) for queue in QUEUES):
+                    raise FileExistsError(17, f"there is a message {id}")
+                self._rename(path, self._place("hold", id))
+            except OSError as error:
+                with suppress(OSError):
+                    os.unlink(path)
+                put.fail(f"{one.id}: {error.strerror}")
+            else:
+                put.done.append(one._replace(id=id))
 
     def _owner(self) -> tuple[int, int]:
         about = self.directory.joinpath("hold").stat()
@@ -442,69 +509,6 @@ def _split(
     for one in messages:
         (yes if holds(one) else no).append(one)
     return yes, no
-
-
-# ── archives ──
-
-
-def new_archive(to: Path) -> tarfile.TarFile:
-    """An empty one that only we may read. Level 1: four times as fast as 6, and a flood repeats itself anyway."""
-    handle = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    os.close(handle)
-    return tarfile.open(to, "w:gz", compresslevel=1, format=tarfile.PAX_FORMAT)
-
-
-def seal(archive: Path) -> str:
-    """On the disk, and its digest; read back whole, so that nothing is deleted because of an archive that is none."""
-    handle = os.open(archive, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    folder = os.open(archive.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-    with tarfile.open(archive, "r|gz") as tar:
-        for _ in tar:
-            pass
-    return _digest(archive)
-
-
-def _digest(archive: Path) -> str:
-    summed = sha256()
-    with archive.open("rb") as opened:
-        while piece := opened.read(1 << 20):
-            summed.update(piece)
-    return summed.hexdigest()
-
-
-def members(archive: Path, digest: str) -> Iterator[tuple[str, bytes, float]]:
-    """Name, octets and time of each file, of an archive that is what was archived."""
-    try:
-        if _digest(archive) != digest:
-            raise OSError(0, "it is not what was archived")
-        with tarfile.open(archive, "r|gz") as tar:
-            for member in tar:
-                if member.isfile() and (opened := tar.extractfile(member)):
-                    yield member.name, opened.read(), member.mtime
-    except (OSError, tarfile.TarError, EOFError) as error:
-        raise OperatorError(
-            "archive-unread",
-            what="The archive cannot be put back.",
-            why=f"{archive}: {error}",
-            try_this=f"tar -tzf {archive} | head",
-        ) from None
-
-
-def room_for(octets: int, folder: Path) -> str:
-    """Why an archive of so much will not fit; empty where it will. Mail compresses, but nobody knows how well."""
-    disk = os.statvfs(folder)
-    free = disk.f_bavail * disk.f_frsize
-    if octets + _RESERVE <= free:
-        return ""
-    return f"{octets} octets would be archived, and {free} are free on the disk of {folder}"
 
 
 def _write(handle: int, octets: bytes) -> None:

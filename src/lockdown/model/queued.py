@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -43,6 +44,7 @@ class Queued(NamedTuple):
         return Fingerprint(self.id, self.arrived, self.size, digest_of(self.sender))
 
 
+@lru_cache(maxsize=1024)  # a flood has few senders, or they are new each time
 def digest_of(sender: str) -> str:
     """Of an envelope sender: short, and the same for ever."""
     return blake2b(sender.encode("utf-8", "replace"), digest_size=8).hexdigest()
