@@ -16,6 +16,7 @@ from lockdown.agent.acting import reply_of
 from lockdown.agent.deeds import MOST_BLOCKS, Deeds, Peer
 from lockdown.engine.blocking import Protected
 from lockdown.model.snapshot import Snapshot
+from lockdown.model.standing import HalfDone, Halfway, LastDrill, Standing
 from lockdown.model.unknown import Unknown
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -35,9 +36,9 @@ class Blocks:
         return self.active.pop(network, None) is not None
 
 
-def _deeds(blocks: Blocks) -> Deeds:
+def _deeds(blocks: Blocks, standing: Standing | None = None) -> Deeds:
     snapshot = Snapshot("vm", NOW, "0", {"a": "text", "b": Unknown("permission denied")})
-    return Deeds(blocks, lambda: (ADMIN,), lambda: snapshot, NOW)
+    return Deeds(blocks, lambda: (ADMIN,), lambda: snapshot, NOW, standing=lambda: standing)
 
 
 def _block(network: str, seconds: int = 3600) -> verbs.Block:
@@ -95,6 +96,13 @@ def test_status_counts_the_blocks_that_were_made() -> None:
     status = deeds.answer(verbs.Status(), NOW)
     assert isinstance(status, verbs.Running)
     assert status.blocks_made == 1
+
+
+def test_status_tells_of_what_is_half_done_to_those_who_may_not_read_it() -> None:
+    standing = Standing(HalfDone("20261124-115000", Halfway.PROBATION, NOW), LastDrill(NOW, True, False), {"x": "why"})
+    told = _deeds(Blocks(), standing).answer(verbs.Status(), NOW)
+    assert isinstance(told, verbs.Running)
+    assert verbs.decode_reply(verbs.encode(told)) == told and told.standing == standing
 
 
 # ── changing the machine ──

@@ -59,4 +59,16 @@ def test_what_was_cut_off_ends_at_boot_before_the_agent_answers_and_only_where_s
     unit = BY_NAME[RECOVERS]
     assert "rollback --interrupted" in unit
     assert "Type=oneshot" in unit and "Before=lockdown-agent.service" in unit
-    assert "ConditionPathExists=/var/lib/lockdown/applies" in unit
+    conditions = re.findall(r"^ConditionPathExists=(.+)$", unit, re.MULTILINE)
+    assert conditions == ["|/var/lib/lockdown-agent/applies", "|/var/lib/lockdown/applies"]
+
+
+@pytest.mark.parametrize("name", ["lockdown-agent", RECOVERS])
+def test_root_works_in_a_folder_that_is_its_own(name: str) -> None:
+    unit = BY_NAME[name].splitlines()
+    for line in (
+        "StateDirectory=lockdown-agent",
+        "StateDirectoryMode=0700",
+        "WorkingDirectory=/var/lib/lockdown-agent",
+    ):
+        assert line in unit

@@ -15,6 +15,7 @@ from lockdown.model.finding import Evidence, Finding, State
 from lockdown.model.held import HeldMessage, QuarantineTotals
 from lockdown.model.mail import Block
 from lockdown.model.record import Audit
+from lockdown.model.standing import HalfDone, Halfway, LastDrill, Standing
 from lockdown.model.unknown import Unknown
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -165,3 +166,21 @@ def test_what_is_left_of_a_term_is_told_in_one_unit(term: timedelta, shown: str)
 
 def test_a_block_without_an_end_lasts_until_it_is_removed() -> None:
     assert left(None, NOW) == "until removed"
+
+
+def test_what_is_half_done_comes_before_all_else_with_both_ways_on() -> None:
+    half_done = HalfDone("20261124-115000", Halfway.PROBATION, NOW + timedelta(minutes=7))
+    failing = finding("relaying.x", State.FAIL, "Anyone may relay.", "postconf")
+    page = build(replace(facts(failing), standing=Standing(half_done)))
+    assert page.tasks[0].says.startswith("Apply 20261124-115000 is on probation: in 7 minutes")
+    assert page.tasks[0].type_this.startswith("lockdown confirm 20261124-115000")
+    assert page.tasks[1].says == "Anyone may relay."
+    assert any(row.cells[0] == "changes" and "rollback" in row.cells[1] for row in page.routes)
+
+
+def test_the_age_of_the_last_drill_is_shown_and_what_cannot_be_told_is_no_health() -> None:
+    drill = LastDrill(NOW - timedelta(days=3), is_ours=True, as_expected=True)
+    shown = {row.cells[0]: row.cells for row in build(replace(facts(), standing=Standing(drill=drill))).routes}
+    assert "3 days ago" in shown["drill"][1] and shown["drill"][2] == "up"
+    unknown = build(replace(facts(), standing=Unknown("no answer in 5 s")))
+    assert ("changes", "unknown") in {(row.cells[0], row.cells[2]) for row in unknown.routes}

@@ -32,7 +32,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 def machine(whole: Machine) -> Iterator[Machine]:
     """As it was made, whatever the test before has done to it."""
     settle(whole)
-    whole.run("sh", "-c", "rm -rf /var/lib/lockdown/applies")
+    whole.run("sh", "-c", "rm -rf /var/lib/lockdown-agent")
     before = {path: whole.path(path).read_bytes() for path in FILES}
     yield whole
     whole.run("pkill", "-f", "unless-confirmed", check=False)
@@ -160,7 +160,7 @@ def test_after_a_restart_of_the_machine_the_timer_is_set_again_or_the_time_is_ov
     machine.run("pkill", "-f", "unless-confirmed")
     assert "on probation until" in _act(machine, "recover")["says"][0]
     assert "--unless-confirmed" in machine.run("ps", "-eo", "args").stdout
-    machine.run("sh", "-c", 'sed -i \'s/"until": "20/"until": "10/\' /var/lib/lockdown/applies/*/journal.jsonl')
+    machine.run("sh", "-c", 'sed -i \'s/"until": "20/"until": "10/\' /var/lib/lockdown-agent/applies/*/journal.jsonl')
     assert "not confirmed in time" in _act(machine, "recover")["says"][0]
     assert _seen(machine) == before
 
@@ -181,7 +181,7 @@ def test_nothing_begins_on_top_of_an_unfinished_one(machine: Machine) -> None:
 def test_a_damaged_journal_is_told_and_nothing_is_guessed(machine: Machine) -> None:
     _act(machine, "apply", "read again", check=False)
     half_way = _seen(machine)
-    machine.run("sh", "-c", "sed -i '3s/.*/garbage/' /var/lib/lockdown/applies/*/journal.jsonl")
+    machine.run("sh", "-c", "sed -i '3s/.*/garbage/' /var/lib/lockdown-agent/applies/*/journal.jsonl")
     assert "cannot be read" in _act(machine, "recover")["says"][0]
     assert _seen(machine) == half_way
     assert "unreadable" in machine.lockdown("history").stdout

@@ -176,7 +176,7 @@ def _sabotaged(machine: Machine) -> Seen:
     machine.write(SSHD, "PasswordAuthentication yes\nPermitRootLogin yes\n")
     careless.start(machine, ssh=True)
     machine.start("sh", "-c", LOCKS_THE_OWNER)
-    applies = machine.path("/var/lib/lockdown/applies")
+    applies = machine.path("/var/lib/lockdown-agent/applies")
     write_apply(applies, "a", "services.only-what-is-declared", "tcp/9999", "committed", "confirmed")
     _listen(machine, "0.0.0.0", 23)
     _listen(machine, "0.0.0.0", 9999)

@@ -11,6 +11,7 @@ from lockdown.host.journal import Journal
 
 def write_apply(applies: Path, name: str, control: str, target: str, *events: str) -> None:
     """One that had a single purpose, and changed nothing."""
+    applies.parent.mkdir(mode=0o700, exist_ok=True)
     journal = Journal.begin(applies / name)
     purpose = Purpose(control, target, "it listens", "low", "none known", False, ())
     journal.append(

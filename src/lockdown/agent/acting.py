@@ -17,8 +17,11 @@ import msgspec
 
 from lockdown.agent import verbs
 from lockdown.engine.apply_record import records
+from lockdown.engine.own_folder import bring_over
 from lockdown.engine.probation import lockdown_command
 from lockdown.engine.undo import unfinished
+from lockdown.model.errors import OperatorError
+from lockdown.state.layout import StateDirectory
 
 _SYSTEMD = Path("/run/systemd/system")
 _SECONDS = 840.0
@@ -80,12 +83,18 @@ def reply_of(out: bytes, err: str) -> verbs.Reply:
     return verbs.Acted(said.apply, said.state, said.says, said.exit_code)
 
 
-def recover_first(applies: Path, act: Actor) -> Iterator[str]:
+def recover_first(directory: StateDirectory, act: Actor) -> Iterator[str]:
     """The first act at start: what was cut off ends, one way or the other, and a probation goes on."""
-    if os.geteuid() != 0 or not applies.is_dir():
+    if os.geteuid() != 0:
+        return
+    try:
+        bring_over(directory)
+    except OperatorError as problem:
+        yield f"{problem.what}: {problem.why}; {problem.try_this}"
+    if not directory.applies.is_dir():
         return
     with suppress(OSError):
-        if unfinished(records(applies)) is None:
+        if unfinished(records(directory.applies)) is None:
             return
     match act.run(("rollback", "--interrupted"), _RECOVERY_SECONDS):
         case verbs.Acted(says=says):

@@ -20,6 +20,7 @@ from lockdown.agent.packet_filter import Dropped
 from lockdown.engine.blocking import Blockable, Network, NotBlockable, Protected, judge_block, read_network
 from lockdown.host.session import origin_of
 from lockdown.model.snapshot import Snapshot
+from lockdown.model.standing import Standing
 from lockdown.model.traffic import Doors
 from lockdown.model.unknown import Unknown
 
@@ -92,18 +93,19 @@ class Deeds:
         packets: Filter | None = None,
         queue: Callable[[verbs.QueueRequest, datetime], verbs.Reply] = knows_no_queue,
         grips: Callable[[verbs.GripUser | verbs.ReleaseUser, datetime], verbs.Reply] = grips_nobody,
+        standing: Callable[[], Standing | None] = lambda: None,
     ) -> None:
         self._blocks, self._protected, self._read_machine, self._started = blocks, protected, read_machine, started
         self._made: deque[datetime] = deque(maxlen=MOST_BLOCKS)
         self._count = 0
-        self._packets, self._queue, self._grips = packets, queue, grips
+        self._packets, self._queue, self._grips, self._standing = packets, queue, grips, standing
         self._act, self._applied_at = act, datetime.min.replace(tzinfo=started.tzinfo)
 
     def answer(self, request: verbs.Request, now: datetime, peer: Peer = ITSELF) -> verbs.Reply:
         """Do what is asked, if it is in bounds."""
         match request:
             case verbs.Status():
-                return verbs.Running(__version__, os.getpid(), self._started, self._count)
+                return verbs.Running(__version__, os.getpid(), self._started, self._count, self._standing())
             case verbs.TakeSnapshot():
                 return _taken(self._read_machine())
             case verbs.Block():

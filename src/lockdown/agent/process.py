@@ -25,6 +25,7 @@ from lockdown.agent.server import Server, allowed_at
 from lockdown.config import Loaded, Settings
 from lockdown.engine.blocking import Protected, protected_networks
 from lockdown.engine.drift import Drift, DriftWatch
+from lockdown.engine.standing import standing_here
 from lockdown.engine.supervised import tell_ready
 from lockdown.host.grip_hands import GripHands
 from lockdown.host.read import take_snapshot
@@ -45,14 +46,17 @@ def run(loaded: Loaded, announce: Callable[[str], None]) -> int:
         signal.signal(number, lambda *_: stop.set())
     with closing(open_store(directory.path)) as store:
         act = Actor(loaded.files[0] if loaded.files else "")
-        for line in recover_first(directory.applies, act):
+        for line in recover_first(directory, act):
             print(f"lockdown agent: {line}", file=sys.stderr, flush=True)
         protected = _remembered(loaded.settings)
         packets = PacketFilter(ports_of(loaded.settings))
         queue = QueueDeeds(directory.path)
         grips = GripDeeds(GripHands(Path(log) for log in loaded.settings.monitoring.mail_logs))
         read = partial(_here, loaded)
-        deeds = Deeds(StoredBlocks(store), protected, read, datetime.now(UTC), act, packets, queue.answer, grips.answer)
+        deeds = Deeds(
+            StoredBlocks(store), protected, read, datetime.now(UTC), act, packets, queue.answer, grips.answer,
+            partial(standing_here, directory),
+        )  # fmt: skip
         server = Server(directory.path / SOCKET, deeds.answer, allowed_at(directory.path))
         announce(str(directory.path / SOCKET))
         tell_ready()

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from lockdown.model.standing import Standing
+
 MOST_REQUEST_BYTES = 64 * 1024
 MOST_ANSWER_BYTES = 64 * 1024 * 1024
 """A snapshot of a large configuration is a few MiB."""
@@ -164,6 +166,7 @@ class Running(Answer, frozen=True, tag="running"):
     pid: int
     since: datetime
     blocks_made: int
+    standing: Standing | None = None
 
 
 class Taken(Answer, frozen=True, tag="snapshot"):

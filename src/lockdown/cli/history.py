@@ -26,10 +26,13 @@ _SHOWN = 50
 def command(apply: str, show_all: bool, config: Path | None, as_json: bool) -> int:
     """Every apply, the newest first; or the whole story of one (`last`: the newest)."""
     from lockdown.engine.apply_record import record_named, records
+    from lockdown.engine.own_folder import bring_over
     from lockdown.engine.settings_files import load_settings
     from lockdown.state.layout import StateDirectory
 
-    folder = StateDirectory(Path(load_settings(config).settings.state.directory)).applies
+    directory = StateDirectory(Path(load_settings(config).settings.state.directory))
+    bring_over(directory)
+    folder = directory.applies
     if apply:
         record = record_named(folder, apply)
         print_json("history", **_fields(record)) if as_json else _print(record)

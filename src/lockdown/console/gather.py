@@ -23,6 +23,7 @@ from lockdown.engine.audit import audit, cards
 from lockdown.engine.live_readings import with_live_readings
 from lockdown.engine.looked import not_watched
 from lockdown.engine.round_trip import canary_now
+from lockdown.engine.standing import standing_of
 from lockdown.model.errors import OperatorError
 from lockdown.model.finding import State
 from lockdown.model.record import Audit
@@ -80,6 +81,7 @@ class Gatherer:
             restraints=_or_none(_read(lambda: self._store.restraint_history(now - _RESTRAINTS_OF))),
             canary=canary_now(self._settings, self._directory.path),
             told_over=told_over(self._settings, self._directory.path),
+            standing=standing_of(self._settings),
         )
 
     def _audit(self) -> Audit | Unknown:

@@ -14,6 +14,7 @@ from typing import TypeVar
 from lockdown.config import Settings, upstreams
 from lockdown.engine.answering import Processes
 from lockdown.engine.incidents import gravest_first
+from lockdown.engine.standing import symptoms_of
 from lockdown.engine.story import Moment, timeline
 from lockdown.model.alarm import Incident
 from lockdown.model.card import Card
@@ -22,6 +23,7 @@ from lockdown.model.held import HeldMessage, QuarantineTotals
 from lockdown.model.mail import Block
 from lockdown.model.record import Audit
 from lockdown.model.restraint import Restraint
+from lockdown.model.standing import Standing
 from lockdown.model.units import ByteSize
 from lockdown.model.unknown import Unknown
 from lockdown.model.window import CanaryPath, ToldPath
@@ -68,6 +70,7 @@ class Facts:
     """Those of the last days, by which incidents were answered."""
     canary: Sequence[CanaryPath] | Unknown | None = None
     told_over: Sequence[ToldPath] = ()
+    standing: Standing | Unknown = field(default_factory=Standing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,7 @@ def build(facts: Facts) -> Page:
     """Lay the facts out."""
     items = tuple(_item(card, facts) for card in facts.cards)
     incidents = gravest_first(_known(facts.incidents))
-    tasks = (*_incident_tasks(incidents), *_tasks(items))
+    tasks = (*_half_done_tasks(facts), *_incident_tasks(incidents), *_tasks(items))
     return Page(
         host=facts.host,
         tone=_tone_of_all(items, incidents),
@@ -169,6 +172,14 @@ _GRAVE = (Severity.CRITICAL, Severity.HIGH)
 def _incident_tasks(incidents: Sequence[Incident]) -> list[Task]:
     """What is going wrong now comes before what could go wrong."""
     return [Task(one.says, one.next_command) for one in incidents if one.severity in _GRAVE]
+
+
+def _half_done_tasks(facts: Facts) -> list[Task]:
+    """Before all else: it ends by itself, one way or the other."""
+    if isinstance(facts.standing, Unknown) or facts.standing.half_done is None:
+        return []
+    one = next(symptoms_of(facts.standing, facts.now))
+    return [Task(f"{one.says[:1].upper()}{one.says[1:]}.", one.try_this)]
 
 
 def _incident_headline(incidents: Sequence[Incident]) -> str:
@@ -320,7 +331,7 @@ def _routes(facts: Facts) -> list[Row]:
     rows.append(Row(("accepts mail for", ", ".join(facts.settings.site.domains) or "nobody", "")))
     rows += [Row(("hands it to", url, _health_of(url, facts.upstreams_up))) for url in upstreams(gateway)]
     rows.append(Row(("outward mail", gateway.outbound or "none", "")))
-    return [*rows, *_canary_rows(facts), *_told_rows(facts)]
+    return [*rows, *_canary_rows(facts), *_told_rows(facts), *_standing_rows(facts)]
 
 
 def _canary_rows(facts: Facts) -> Iterator[Row]:
@@ -342,6 +353,15 @@ def _canary_in_words(path: CanaryPath, now: datetime) -> str:
     if path.arrived_at is None or path.seconds is None:
         return "has not arrived yet"
     return f"arrived {max(0, round(now.timestamp() - path.arrived_at)) // 60} min ago, in {path.seconds:.2f} s"
+
+
+def _standing_rows(facts: Facts) -> Iterator[Row]:
+    for one in symptoms_of(facts.standing, facts.now):
+        says = one.says if one.state is State.PASS else f"{one.says}: {one.try_this}"
+        yield Row((one.part, says, _STANDS[one.state]))
+
+
+_STANDS = {State.PASS: "up", State.WARN: "", State.FAIL: "down", State.UNKNOWN: "unknown"}
 
 
 def _told_rows(facts: Facts) -> Iterator[Row]:

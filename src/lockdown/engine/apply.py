@@ -23,6 +23,7 @@ from lockdown.config import Loaded, Settings
 from lockdown.engine.apply_record import Approval, End, record_named, record_of, records, write_intention
 from lockdown.engine.audit import Report, audit
 from lockdown.engine.mailflow import Flow, Flows, Stopped, mail_flows
+from lockdown.engine.own_folder import bring_over
 from lockdown.engine.plan import Plan, make_plan
 from lockdown.engine.plan_files import Shown, difference, shown_plan
 from lockdown.engine.probation import arm
@@ -75,9 +76,11 @@ class Means:
 
 def means_of(loaded: Loaded) -> Means:
     """Of this machine."""
+    directory = StateDirectory(Path(loaded.settings.state.directory))
+    bring_over(directory)
     return Means(
         loaded.settings,
-        StateDirectory(Path(loaded.settings.state.directory)),
+        directory,
         lambda: take_snapshot(loaded, datetime.now(UTC)),
         lambda: mail_flows(loaded.settings),
         loaded.files[0] if loaded.files else "",

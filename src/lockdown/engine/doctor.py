@@ -1,5 +1,5 @@
 """Is Lockdown itself well? Settings, state directory, disk, clock, certificate, versions, upstream, gateway, console,
-engines, canary, alerts.
+engines, canary, alerts; and what is half done, and when a drill last proved it all.
 
 Fails as: a `Symptom` for each part; one that cannot be examined is UNKNOWN with the reason, never well.
 """
@@ -28,6 +28,7 @@ from lockdown.engine.answering import (
     upstreams_answer,
 )
 from lockdown.engine.engines_answer import engines_answer
+from lockdown.engine.standing import standing_of, symptoms_of
 from lockdown.engine.symptom import Symptom, doubtful, ill, unsure, well
 from lockdown.model.errors import OperatorError
 from lockdown.model.finding import State
@@ -236,6 +237,10 @@ def _alerts(loaded: Loaded, now: datetime) -> Iterable[Symptom]:
     return alerts_work(loaded.settings, now)
 
 
+def _standing(loaded: Loaded, now: datetime) -> Iterable[Symptom]:
+    return symptoms_of(standing_of(loaded.settings), now)
+
+
 CHECKS: dict[str, Check] = {
     "versions": _versions,
     "settings": _settings,
@@ -251,5 +256,6 @@ CHECKS: dict[str, Check] = {
     "engines": _engines,
     "canary": _canary,
     "alerts": _alerts,
+    "changes": _standing,
 }
 """In the order in which one would look: the ground first, then what stands on it."""

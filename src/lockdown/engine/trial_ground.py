@@ -17,11 +17,13 @@ from urllib.parse import unquote, urlsplit
 from lockdown.config import Loaded
 from lockdown.engine.apply_record import End, records
 from lockdown.engine.canary import Canary
+from lockdown.engine.own_folder import bring_over
 from lockdown.engine.signing_in import Account
 from lockdown.engine.sink import Sink
 from lockdown.engine.stranger import FromHere, Namespace, NoStranger
 from lockdown.engine.trials import Ground
 from lockdown.host.read import take_snapshot
+from lockdown.model.errors import OperatorError
 from lockdown.model.snapshot import Snapshot
 from lockdown.model.trial import Need
 from lockdown.state.layout import StateDirectory
@@ -115,7 +117,12 @@ def _readings(loaded: Loaded) -> Snapshot:
 
 def stopped_by_applies(loaded: Loaded) -> tuple[str, ...]:
     """What item 6 has had stopped, by the journals of the applies that were not taken back."""
-    folder = StateDirectory(Path(loaded.settings.state.directory)).applies
-    standing = [record for record in records(folder) if record.state in _STANDS]
+    directory = StateDirectory(Path(loaded.settings.state.directory))
+    try:
+        bring_over(directory)
+        found = records(directory.applies)
+    except OperatorError:
+        return ()  # who may not know what was stopped has no means to try it either
+    standing = [record for record in found if record.state in _STANDS]
     purposes = [purpose for record in standing for purpose in record.purposes]
     return tuple(sorted({one.target for one in purposes if one.control.startswith("services.")}))

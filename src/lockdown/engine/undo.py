@@ -52,9 +52,10 @@ class Undone:
 def alone(applies: Path, wait_seconds: float = 0.0) -> Iterator[None]:
     """One apply, confirmation or roll-back at a time on this machine; the lock ends with the process."""
     try:
-        applies.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with opened_folder(applies) as folder:
-            lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
+        for folder in (applies.parent, applies):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with opened_folder(applies.parent), opened_folder(applies) as inside:
+            lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=inside)
     except OSError as error:
         raise OperatorError(
             "journal-not-ours", what="nothing is changed", why=f"{applies}: {error.strerror or error}",

@@ -17,7 +17,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -203,10 +203,16 @@ def _cut_torn_line(handle: int) -> None:
 
 def journals(folder: Path) -> tuple[Journal, ...]:
     """All there are, the newest first. Nothing else lies in that folder but a lock."""
-    with suppress(FileNotFoundError, NotADirectoryError):
+    try:
         found = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
-        return tuple(Journal(path) for path in sorted(found, reverse=True))
-    return ()
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except PermissionError:
+        raise OperatorError(
+            "journals-not-readable", what="what was changed on this machine cannot be told",
+            why=f"{folder} is for whoever changes it", try_this="the same with sudo",
+        ) from None  # fmt: skip
+    return tuple(Journal(path) for path in sorted(found, reverse=True))
 
 
 def not_ours(path: Path) -> str:

@@ -46,7 +46,7 @@ def make_folder(path: Path) -> Path:
 
 
 class StateDirectory:
-    """The state directory; every path below it is spelled here and nowhere else."""
+    """The state directory; every path below it, and the one beside it, is spelled here and nowhere else."""
 
     __slots__ = ("path",)
 
@@ -106,9 +106,14 @@ class StateDirectory:
         return self.path / "mail"
 
     @property
+    def own(self) -> Path:
+        """Of whoever changes the machine, beside this one: the owner of this one could rename what lies in it."""
+        return self.path.with_name(f"{self.path.name}-agent")
+
+    @property
     def applies(self) -> Path:
-        """What was changed on this machine, and how it was before: a folder for each apply, root's own."""
-        return self.path / "applies"
+        """What was changed on this machine, and how it was before: a folder for each apply."""
+        return self.own / "applies"
 
     @property
     def plans(self) -> Path:
