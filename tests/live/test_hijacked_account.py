@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.rig.machine import Machine, why_no_machine
+from lockdown.host.grip_hands import PASSWORD_UNIT
+from tests.rig.machine import REPOSITORY, Machine, why_no_machine
 from tests.rig.network import eventually
+from tests.rig.unit_sandbox import properties_of, sandboxed
 
 NEEDED = ("/usr/sbin/postfix", "/usr/sbin/dovecot")
 MISSING = [path for path in NEEDED if not Path(path).exists()]
@@ -25,6 +27,7 @@ pytestmark = [
     ),
 ]
 
+AGENT_UNIT = REPOSITORY / "packaging/systemd/lockdown-agent.service"
 MAIN_CF = """\
 compatibility_level = 3.6
 myhostname = mail.example.org
@@ -241,6 +244,52 @@ for user in ("anna@example.org", "bob@example.org"):
     eventually(lambda: _in(machine, code) == {"anna@example.org": False, "bob@example.org": True}, "anna is out")
     machine.lockdown("user", "release", "anna@example.org", "--config", "/etc/lockdown/lockdown.toml", check=True)
     eventually(lambda: _in(machine, code) == {"anna@example.org": True, "bob@example.org": True}, "anna is in again")
+
+
+def test_the_agents_unit_lets_it_do_all_of_a_grip_and_its_undoing(machine: Machine) -> None:
+    code = """
+from lockdown.host.grip_hands import GripHands
+from lockdown.host.grips import Held
+client = session("bob@example.org")
+send(client, "bob@example.org", "friend@example.net", "before")
+until(lambda: "sasl_username=bob" in Path("/var/log/mail.log").read_text())
+hands = GripHands([Path("/var/log/mail.log")])
+outcome = hands.grip(Held("bob@example.org", True, now(), now() + timedelta(days=1), "test", "test"))
+result["done"], result["missing"] = outcome.done, outcome.missing
+result["held"] = list(hands.held())
+outcome = hands.release("bob@example.org")
+result["released"], result["not released"] = outcome.done, outcome.missing
+try:
+    Path("/etc/lockdown-was-here").write_text("")
+    result["beyond"] = "could be written"
+except OSError as error:
+    result["beyond"] = error.strerror
+"""
+    script = f"{STEPS}\n{code}\nprint(json.dumps(result))"
+    said = machine.run(*sandboxed(properties_of(AGENT_UNIT), sys.executable, "-c", script), check=False)
+    assert said.returncode == 0, said.stdout + said.stderr
+    result = json.loads(said.stdout.splitlines()[-1])
+    assert result["missing"] == result["not released"] == [], result
+    assert "1 connections over which it was sending were ended" in result["done"], result
+    assert result["held"] == ["bob@example.org"]
+    assert result["beyond"] == "Read-only file system"
+
+
+def test_a_system_account_is_locked_in_a_unit_of_its_own_and_not_in_the_agents(machine: Machine) -> None:
+    machine.run("useradd", "carol")
+    machine.run("chpasswd", stdin="carol:secret\n")
+
+    def shadow() -> str:
+        return next(line for line in machine.read("/etc/shadow").splitlines() if line.startswith("carol:"))
+
+    before = shadow()
+    lock, unlock = ("usermod", "-L", "--", "carol"), ("usermod", "-U", "--", "carol")
+    assert machine.run(*sandboxed(properties_of(AGENT_UNIT), *lock), check=False).returncode != 0
+    assert shadow() == before
+    machine.run(*sandboxed(PASSWORD_UNIT, *lock))
+    assert shadow().startswith("carol:!")
+    machine.run(*sandboxed(PASSWORD_UNIT, *unlock))
+    assert shadow() == before
 
 
 def test_where_a_piece_is_missing_it_is_told_and_not_pretended(machine: Machine) -> None:
