@@ -185,6 +185,103 @@ def test_the_next_rung_takes_the_place_of_the_one_before(tmp_path: Path) -> None
         assert site.running() == [(NETWORK, Rung.REJECT)]
 
 
+# ── the ladder ──
+
+CLIENT: Match = ((Dimension.CLIENT, "203.0.113.9"),)
+STRANGER = (wish(CLIENT), wish(CLIENT, Rung.REJECT), wish(CLIENT, Rung.DROP), wish(SUBJECT, Rung.QUARANTINE))
+KNOWN = (wish(CLIENT, Rung.SLOW), wish(CLIENT), wish(CLIENT, Rung.QUARANTINE), wish(SUBJECT, Rung.QUARANTINE))
+SOON = timedelta(seconds=30)
+
+
+def turned_away(site: Site, number: int, hits: int) -> None:
+    site.store.count_hits({number: hits}).result()
+
+
+def test_what_is_slowed_and_comes_through_all_the_same_is_put_off(tmp_path: Path) -> None:
+    with opened(tmp_path) as site:
+        site.ring(*KNOWN)
+        assert site.running() == [(CLIENT, Rung.SLOW)]
+        site.ring(*KNOWN, traffic=flood(50, CLIENT), after=SOON)
+        assert site.running() == [(CLIENT, Rung.DEFER)]
+
+
+def test_what_is_slowed_enough_is_not_put_off(tmp_path: Path) -> None:
+    with opened(tmp_path) as site:
+        site.ring(*KNOWN)
+        for _ in range(5):
+            turned_away(site, 1, 500)
+            site.ring(*KNOWN, traffic=flood(5, CLIENT), after=SOON)
+        assert site.running() == [(CLIENT, Rung.SLOW)]
+
+
+def test_where_it_comes_through_although_its_source_is_put_off_the_next_thing_in_common_is_tried(
+    tmp_path: Path,
+) -> None:
+    with opened(tmp_path) as site:
+        site.ring(*STRANGER)
+        site.ring(*STRANGER, traffic=flood(50, CLIENT), after=SOON)
+        assert site.running() == [(CLIENT, Rung.DEFER), (SUBJECT, Rung.QUARANTINE)]
+
+
+def test_who_is_put_off_and_comes_again_and_again_is_refused_for_good_and_then_shut_out(tmp_path: Path) -> None:
+    hands = Hands()
+    with opened(tmp_path, hands) as site:
+        site.ring(*STRANGER)
+        turned_away(site, 1, 600)
+        said = site.ring(*STRANGER, traffic=flood(0, CLIENT), after=SOON)
+        assert said[-1].says.startswith("r2: client 203.0.113.9 is refused (550) for 1h: turned away 600 times in 30s")
+        assert site.running() == [(CLIENT, Rung.REJECT)]
+        turned_away(site, 2, 600)
+        site.ring(*STRANGER, traffic=flood(0, CLIENT), after=SOON)
+        assert site.running() == [(CLIENT, Rung.DROP)]
+        assert hands.asked == [("203.0.113.9", Doors.MAIL)]
+        site.ring(*STRANGER, traffic=flood(0, CLIENT), after=SOON)
+        assert site.running() == [(CLIENT, Rung.DROP)], "and nothing comes after"
+
+
+@pytest.mark.parametrize(("hits", "after"), [(299, SOON), (600, timedelta(minutes=11))])
+def test_who_comes_again_as_an_honest_server_does_is_only_put_off(tmp_path: Path, hits: int, after: timedelta) -> None:
+    with opened(tmp_path) as site:
+        site.ring(*STRANGER)
+        turned_away(site, 1, hits)
+        site.ring(*STRANGER, traffic=flood(0, CLIENT), after=after)
+        assert site.running() == [(CLIENT, Rung.DEFER)]
+
+
+def test_who_presses_and_is_known_for_good_mail_is_never_refused_for_good(tmp_path: Path) -> None:
+    with opened(tmp_path) as site:
+        site.ring(*KNOWN[1:])
+        turned_away(site, 1, 6000)
+        site.ring(*KNOWN[1:], traffic=flood(0, CLIENT), after=SOON)
+        assert site.running() == [(CLIENT, Rung.DEFER)]
+
+
+def test_nobody_is_shut_out_because_an_answer_does_not_help(tmp_path: Path) -> None:
+    with opened(tmp_path) as site:
+        wishes = (wish(CLIENT), wish(CLIENT, Rung.DROP))
+        site.ring(*wishes)
+        site.ring(*wishes, traffic=flood(50, CLIENT), after=SOON)
+        assert site.running() == [(CLIENT, Rung.DEFER)]
+
+
+def test_a_protected_source_is_not_shut_out_however_it_presses(tmp_path: Path) -> None:
+    ours: Match = ((Dimension.CLIENT, "198.51.100.9"),)
+    with opened(tmp_path) as site:
+        site.store.restrain(
+            Restraint(ours, Rung.DEFER, NOW, NOW + HOUR, "lockdown", "x", incident=3, hits=900)
+        ).result()
+        said = site.ring(wish(ours, Rung.DROP), traffic=flood(0, ours), after=SOON)
+        assert any("the office" in one.says and not one.done for one in said)
+        assert site.running() == [(ours, Rung.DEFER)]
+
+
+def test_in_shadow_nothing_climbs(tmp_path: Path) -> None:
+    with opened(tmp_path, mode="observe") as site:
+        site.ring(*STRANGER)
+        turned_away(site, 1, 6000)
+        assert site.ring(*STRANGER, traffic=flood(50, CLIENT), after=SOON) == []
+
+
 def test_an_effect_that_is_not_known_is_no_reason_to_go_on(tmp_path: Path) -> None:
     with opened(tmp_path) as site:
         site.ring(wish(), wish(SUBJECT))

@@ -1,5 +1,9 @@
 """Restrain what a flood has in common: within every bound, for a term, and on to the next wish where one does not help.
 
+The mildest wish is first. Where still half of the flood comes through, a source that is only slowed is put off, and
+where it is put off already, the next thing that the flood has in common is tried. Where nothing comes through, but it
+is turned away again and again, it is refused for good, and if that is not understood, shut out by the packet filter.
+
 Idempotent: a wish that is carried out is not carried out again. A person who has lifted a restraint of ours is not
 overruled while its incident lasts. In `monitoring.mode = "observe"`, and for the kinds in `monitoring.shadow`, it is
 only counted what it would have met, and said.
@@ -10,7 +14,7 @@ Fails as: an `Answer` that is not done, with the reason.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from lockdown.config import Settings
@@ -31,6 +35,8 @@ PROMOTION = timedelta(days=14)
 """After so long in shadow without anybody's objection it is said that a kind may be let act."""
 MOST_SPILL = 0.1
 """Of the good mail; what would meet more of it is at most slowed."""
+PRESSING, PRESSING_A_MINUTE = 300, 60
+"""So often turned away, and so fast: the second threshold, above which a source is refused for good, then shut out."""
 _MOST_VALUES = 4
 _COMMIT_SECONDS = 10.0
 _NETWORKS = frozenset({Dimension.CLIENT, Dimension.NETWORK, Dimension.WIDE_NETWORK})
@@ -129,25 +135,29 @@ class Restrainer:
         history = self._store.restraint_history(now - LONGEST)
         ours = [one for one in history if one.incident == incident.number and one.by == AUTOMATIC]
         running = [one for one in ours if one.runs(now)]
+        due = wishes
         if running:
             latest = running[0]
             if now - latest.since < SETTLES:
                 return
             said, goes_on = _told_effect(latest, _coverage(wishes, latest), incident, traffic, now)
             yield from said
-            if not goes_on:
-                return
-        tried = {(one.match, one.rung, one.doors) for one in running}
-        yield from self._first_that_may_be(incident, wishes, tried, history, now)
+            due = _after(latest, wishes) if goes_on else []
+        presses = [one for one in running if _presses(one, now)]
+        if firmer := [_pressed(wish, one, now) for one in presses for wish in wishes if _is_firmer(wish, one)]:
+            yield from self._first_that_may_be(incident, firmer, running, history, now)
+        elif due:
+            yield from self._first_that_may_be(incident, _mild(due), running, history, now)
 
     def _first_that_may_be(
         self,
         incident: Incident,
         wishes: list[Restrain],
-        tried: set[tuple[Match, Rung, Doors]],
+        running: list[Restraint],
         history: list[Restraint],
         now: datetime,
     ) -> Iterator[Answer]:
+        tried = {(one.match, one.rung, one.doors) for one in running}
         for wish in wishes:
             match = plain_match(wish.match)
             # What runs already on a higher rung is not brought down to a lower one.
@@ -216,6 +226,44 @@ def _told_effect(
     said = f"{latest.id} {'helps' if measured.helped else 'does not help enough'}"
     words = f": {measured.words}" if measured.before else ""
     return _once(incident, Answer(now, f"{said}{words}", measured.helped), begins=said), not measured.helped
+
+
+def _after(latest: Restraint, wishes: list[Restrain]) -> list[Restrain]:
+    """What is due when an answer does not help enough: of what is only slowed more comes through than need be, so it is
+    put off; what is put off comes through no more, so it is something else that does."""
+    same = [wish for wish in wishes if _is_same(wish, latest)]
+    others = [wish for wish in wishes if not _is_same(wish, latest)]
+    return same + others if latest.rung < Rung.DEFER else others + same
+
+
+def _mild(wishes: list[Restrain]) -> list[Restrain]:
+    """Without what is shut out only where it goes on and on although it is turned away by milder means."""
+    return [
+        wish
+        for wish in wishes
+        if wish.rung is not Rung.DROP
+        or not any(one.rung < Rung.DROP and one.match == wish.match and one.doors is wish.doors for one in wishes)
+    ]
+
+
+def _presses(one: Restraint, now: datetime) -> bool:
+    """It is turned away, and comes again and again, faster than any honest server tries."""
+    seconds = max((now - one.since).total_seconds(), SETTLES.total_seconds())
+    is_turned_away = one.rung in (Rung.DEFER, Rung.REJECT) and not one.shadow
+    return is_turned_away and one.hits >= PRESSING and one.hits * 60 >= PRESSING_A_MINUTE * seconds
+
+
+def _pressed(wish: Restrain, one: Restraint, now: datetime) -> Restrain:
+    lasts = show_duration(timedelta(seconds=round((now - one.since).total_seconds())))
+    return replace(wish, words=f"turned away {one.hits:,} times in {lasts}, and it goes on; {wish.words}")
+
+
+def _is_same(wish: Restrain, one: Restraint) -> bool:
+    return plain_match(wish.match) == one.match and wish.doors is one.doors
+
+
+def _is_firmer(wish: Restrain, one: Restraint) -> bool:
+    return _is_same(wish, one) and wish.rung > one.rung and wish.rung >= Rung.REJECT
 
 
 def _once(incident: Incident, answer: Answer, begins: str = "") -> list[Answer]:

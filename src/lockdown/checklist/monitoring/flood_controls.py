@@ -40,7 +40,7 @@ BOUNCES = Control(
     why="Somebody uses an address of yours as his sender: its owner drowns in bounces and complaints.",
     fix="publish SPF and DMARC with p=reject for the domain     (lockdown plan antispam)",
     evidence="messages with the null sender to one recipient, and the letters that they name",
-    undo="lockdown block list     (each answer ends by itself); lockdown quarantine release     (delivers what is held)",
+    undo="lockdown block list; lockdown quarantine release r7     (delivers what that answer has held)",
     references=("RFC 3834", "https://www.postfix.org/BACKSCATTER_README.html"),
     in_flight=True,
 )
@@ -51,7 +51,7 @@ SUBSCRIPTIONS = Control(
     why="Under hundreds of confirmations nobody asked for, the one that matters (a purchase, a new password) drowns.",
     fix="ask the recipient to look for orders, transfers and changed passwords of these hours",
     evidence="messages of many proven domains to one recipient",
-    undo="lockdown block list     (each answer ends by itself); lockdown quarantine release     (delivers what is held)",
+    undo="lockdown block list; lockdown quarantine release r7     (delivers what that answer has held)",
     in_flight=True,
 )
 RELAY_SEEKERS = Control(

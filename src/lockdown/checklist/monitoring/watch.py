@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from lockdown.checklist.monitoring import accounts, watch_canary, watch_queue
+from lockdown.checklist.monitoring import accounts, ladder, watch_canary, watch_queue
 from lockdown.checklist.monitoring.attribution import (
     CONTENT,
     PROVEN,
@@ -395,7 +395,7 @@ def _explained(flood: Flood, found: Sequence[Explanation], traffic: Traffic) -> 
     says = f"{len(flood.seen)} messages in {_minutes(traffic)} min ({because}): {words}."
     user = next((value for one in found[:1] for dimension, value in one.match if dimension is Dimension.USER), "")
     meanwhile = "what matches is answered for an hour" if found else "the gateway's own limits hold"
-    wishes = tuple(_wishes(found, user))
+    wishes = tuple(_wishes(found, user, traffic))
     if is_of_us and not user:
         meanwhile, wishes = "they come from a client that you trust, so they are let through and told", ()
     return Alarm(
@@ -444,18 +444,12 @@ def _fills(flood: Flood, traffic: Traffic) -> str:
     return f"{recipient} gets {most / 1e6:,.0f} MB, an empty mailbox of its size is full in {round(seconds / 60)} min"
 
 
-def _wishes(found: Sequence[Explanation], user: str) -> Iterator[Wish]:
-    """The mildest answer to the best explanation, then a firmer one, then the next explanation."""
+def _wishes(found: Sequence[Explanation], user: str, traffic: Traffic) -> Iterator[Wish]:
     if user:
         yield GripUser(user, Grip.HOLD_OUTBOUND, found[0].words)
         yield HoldQueued(found[0].match, found[0].words)
-        return
-    for index, one in enumerate(found):
-        is_content = all(key[0].forgeability is Forgeability.CONTENT for key in one.match)
-        # What is told by its text alone may be somebody's letter: it is held, where nothing is lost.
-        rungs = (Rung.QUARANTINE,) if is_content else (Rung.DEFER, Rung.QUARANTINE)
-        for rung in rungs[: 2 if index == 0 else 1]:
-            yield Restrain(one.match, rung, TERM, one.coverage, one.spill, one.words)
+    else:
+        yield from ladder.wishes(found, traffic)
 
 
 def _object(match: Match) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from lockdown.checklist.monitoring import ladder
 from lockdown.checklist.monitoring.attribution import LEAST_COVERAGE, TERM, explanations, is_proven
 from lockdown.checklist.monitoring.flood_controls import CLOGGED
 from lockdown.model.alarm import Alarm
@@ -73,8 +74,7 @@ def _wishes(waits: Waits, seen: Sequence[Seen], traffic: Traffic, words: str) ->
     yield HoldQueued(((Dimension.SENDER, waits.sender),), words)
     found = explanations(seen, traffic)
     if found:
-        best = found[0]
-        yield Restrain(best.match, Rung.DEFER, TERM, best.coverage, best.spill, best.words)
+        yield from ladder.wishes(found, traffic)
     elif waits.client:
         match: Match = ((Dimension.CLIENT, waits.client),)
         good = traffic.good.get(match[0], 0)
