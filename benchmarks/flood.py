@@ -1,35 +1,49 @@
 """Labelled floods within wanted mail, against three defences at the same time: ours, Postfix's anvil, fail2ban.
 
-Each attack meets a whole mail server of its own (`flood_world`), with nothing learned before: real Postfix, real time,
-real addresses. What the clients heard decides: a letter was let through if it was taken and not held; the first answer
-is the first letter of the attack that was not; wanted mail was harmed if it was refused, put off, held or kept waiting.
+Each attack meets a whole mail server of its own (`flood_world`), which knows no more than what its log tells of the
+week before: real Postfix, real time, real addresses. What reached the mailboxes decides, as Postfix tells it, and what
+the clients heard: a letter of the attack was let through if it was delivered at once, not if it was refused, put off,
+held in quarantine or kept waiting; the first of those is the first answer. Wanted mail was harmed if it was refused or
+held, or if it was late. Who sends it tries again, so what was put off comes in the end: that is told apart.
 
-Fails as: `Unmeasurable` without root, corpus or network namespaces; a defence that does not start is named.
+Fails as: `Unmeasurable` without root, corpus or network namespaces, or where a letter was taken and is nowhere; a
+defence that does not start is named.
 """
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks import flood_accounts
 from benchmarks.figures import Figure, NotMeasured, Sign, Target, Unmeasurable
 from benchmarks.flood_mail import NEWSLETTER, WANTED, Letter, Mail
-from benchmarks.flood_world import Defence, FloodWorld
+from benchmarks.flood_world import STATE, Defence, FloodWorld
 from benchmarks.session import Measured, Setup
 
 DELAYED_SECONDS = 4.5
 """Who is slowed waits for five."""
 HELD = "Held for review"
-_ANSWERS = re.compile(r"of this kind|: held$|: \d+ s late$")
+_ANSWERS = re.compile(r"of this kind|^held$|^\d+ s late$")
 """How an answer to a flood is heard; what else is refused, a fixed limit or another check has refused."""
 _LEFT_OVER_SECONDS = 90.0
+_HARMS = (
+    (True, False, "refused or held by an answer"),
+    (True, True, "put off by an answer"),
+    (False, False, "refused by fixed limits"),
+    (False, True, "put off by fixed limits, and sent again"),
+)
+_PROMISED = f", {Defence.LOCKDOWN}: wanted mail"
 _QUICK = 0.35
 _QUICK_ROUNDS = 2
 
@@ -57,13 +71,19 @@ ATTACKS = (
 )
 
 
-_NOT_REPLAYED = (
-    (
-        "hijacked account, fast and slow",
-        "not replayed yet: the grip needs the agent and an enforced Postfix in the rig",
-    ),
-    ("password spraying, 1 in 10 min", "not replayed yet: a day of log lines with their times"),
-)
+@dataclass(frozen=True, slots=True)
+class Harm:
+    """What befell a wanted letter."""
+
+    kind: str
+    heard: str
+    late: bool
+    """It came or will come, but later; else it was refused for good or held."""
+
+    @property
+    def by_answer(self) -> bool:
+        """Whether an answer to a flood did it, and no fixed limit. What is slow or held is held against the answer."""
+        return _ANSWERS.search(self.heard) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,41 +93,53 @@ class Outcome:
     sent: int
     through: int
     """Of the attack, over the whole run."""
+    held: int
+    """Of the attack, in quarantine."""
     before: int
     """Of the attack, let through before the first answer; all that were, where there was none."""
     first: float | None
     """Seconds from the first letter of the attack to the first answer; None: there was none."""
     wanted: int
-    harmed: tuple[str, ...]
-    """Of each wanted letter that was harmed: its kind and what it heard."""
+    harms: tuple[Harm, ...]
 
 
-def judge(rows: Sequence[Row]) -> Outcome:
-    """From what the clients heard."""
-    attack = sorted((row for row in rows if row["label"] != WANTED), key=lambda row: row["began"] + row["took"])
+def judge(rows: Sequence[Row], delivered: Collection[str]) -> Outcome:
+    """From what the clients heard, and the Message-IDs of what reached the mailboxes."""
+    lost = [row for row in rows if row["code"] == 250 and not _is_held(row) and row["ident"] not in delivered]
+    if lost:
+        raise Unmeasurable(f"{len(lost)} letters were taken and are neither delivered nor held: {lost[0]}")
+    attack = sorted((row for row in rows if row["label"] != WANTED), key=_ended)
     wanted = [row for row in rows if row["label"] == WANTED]
     begins = min((row["began"] for row in attack), default=0.0)
-    answered = next((place for place, row in enumerate(attack) if not _is_let_through(row)), None)
-    first = None if answered is None else attack[answered]["began"] + attack[answered]["took"] - begins
+    through = [row["ident"] in delivered and row["took"] < DELAYED_SECONDS for row in attack]
+    answered = next((place for place, is_through in enumerate(through) if not is_through), None)
     return Outcome(
         sent=len(attack),
-        through=sum(map(_is_let_through, attack)),
+        through=sum(through),
+        held=sum(map(_is_held, attack)),
         before=len(attack) if answered is None else answered,
-        first=first,
+        first=None if answered is None else _ended(attack[answered]) - begins,
         wanted=len(wanted),
-        harmed=tuple(f"{row['kind']}: {_heard(row)}" for row in wanted if not _is_let_through(row)),
+        harms=tuple(harm for row in wanted if (harm := _harm_of(row)) is not None),
     )
 
 
-def _is_let_through(row: Row) -> bool:
-    """Slowed is not let through: it comes, but as slowly as whoever answers wants it to."""
-    return row["code"] == 250 and HELD not in row["text"] and row["took"] < DELAYED_SECONDS
+def _ended(row: Row) -> float:
+    return float(row["began"] + row["took"])
 
 
-def _heard(row: Row) -> str:
-    if row["code"] == 250:
-        return "held" if HELD in row["text"] else f"{row['took']:.0f} s late"
-    return f"{row['code']} {row['text']}".strip()
+def _is_held(row: Row) -> bool:
+    return row["code"] == 250 and HELD in row["text"]
+
+
+def _harm_of(row: Row) -> Harm | None:
+    if row["code"] == 0 or row["code"] >= 500:
+        return Harm(row["kind"], f"{row['code']} {row['text']}".strip(), late=False)
+    if _is_held(row):
+        return Harm(row["kind"], "held", late=False)
+    if row["put_off"]:
+        return Harm(row["kind"], row["put_off"], late=True)
+    return Harm(row["kind"], f"{row['took']:.0f} s late", late=True) if row["took"] >= DELAYED_SECONDS else None
 
 
 def measure(setup: Setup) -> Measured:
@@ -115,15 +147,19 @@ def measure(setup: Setup) -> Measured:
     place = setup.place("flood")
     scale = _QUICK if setup.rounds <= _QUICK_ROUNDS else 1.0
     packages = fetched(place / "packages")
-    for attack in ATTACKS:
-        yield from _side_by_side(attack, place, attack.seconds * scale, int(attack.newsletter * scale), packages)
-    for name, why in _NOT_REPLAYED:
-        yield NotMeasured("flood", name, why)
+    harmed: list[Figure] = []
+    for together in _AT_ONCE:
+        with ThreadPoolExecutor(len(together)) as pool:
+            for entries in pool.map(lambda one: list(one(place, scale, packages)), together):
+                yield from entries
+                harmed += [one for one in entries if isinstance(one, Figure) and _PROMISED in one.name and one.target]
+    yield _sum(harmed)
 
 
 def _side_by_side(
-    attack: Attack, place: Path, seconds: float, newsletter: int, packages: Sequence[Path]
+    attack: Attack, place: Path, scale: float, packages: Sequence[Path]
 ) -> Iterator[Figure | NotMeasured]:
+    seconds, newsletter = attack.seconds * scale, int(attack.newsletter * scale)
     with ThreadPoolExecutor(len(Defence)) as pool:
         runs = [
             (defence, pool.submit(run, attack, defence, place, seconds, newsletter, packages)) for defence in Defence
@@ -138,17 +174,44 @@ def _side_by_side(
 
 
 def run(
-    attack: Attack, defence: Defence, place: Path, seconds: float, newsletter: int, packages: Sequence[Path] = ()
+    attack: Attack,
+    defence: Defence,
+    place: Path,
+    seconds: float,
+    newsletter: int,
+    packages: Sequence[Path] = (),
+    *,
+    seed: int | None = None,
+    workers: int = 1,
 ) -> Outcome:
     """One attack against one defence, in real time."""
-    mail = Mail()
+    mail = Mail() if seed is None else Mail(seed)
     plan = [*mail.wanted(seconds, newsletter), *attack.letters(mail, seconds)]
     folder = place / f"{attack.name}-{defence.name}".replace(" ", "-")
-    with FloodWorld(folder, defence, mail.zone, packages=packages) as world:
+    with FloodWorld(
+        folder, defence, mail.zone, packages=packages, sent_before=mail.sent_before, workers=workers
+    ) as world:
         rows = world.send(plan, seconds + _LEFT_OVER_SECONDS)[1:]
+        delivered = world.delivered({row["ident"] for row in rows if row["code"] == 250 and not _is_held(row)})
+        _keep(world, rows)
     if len(rows) < len(plan):
         raise Unmeasurable(f"of {len(plan)} letters only {len(rows)} were answered in time")
-    return judge(rows)
+    return judge(rows, delivered)
+
+
+def _keep(world: FloodWorld, rows: Sequence[Row]) -> None:
+    """Beside the machine's folder: who wonders afterwards reads what was heard, and what it wrote meanwhile."""
+    (world.folder / "heard.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    if world.defence is Defence.LOCKDOWN:
+        shutil.copytree(world.machine.path(f"{STATE}/log"), world.folder / "log")
+        (world.folder / "incidents").write_text(world.lockdown("incident", "list"))
+
+
+_BOMB, _BOTNET, _LIST_BOMB, _BACKSCATTER = (partial(_side_by_side, attack) for attack in ATTACKS)
+_AT_ONCE: tuple[tuple[Callable[[Path, float, Sequence[Path]], Measured], ...], ...] = (
+    (_BOMB,), (_BOTNET,), (_LIST_BOMB, _BACKSCATTER, flood_accounts.measured)
+)  # fmt: skip
+"""What runs beside each other: attacks of many letters have the machine for themselves."""
 
 
 def _figures(
@@ -156,7 +219,10 @@ def _figures(
 ) -> Iterator[Figure | NotMeasured]:
     ours = defence is Defence.LOCKDOWN
     name = f"{attack.name}, {defence}"
-    how = f"{outcome.sent} letters in {seconds:.0f} s of real time, {outcome.through} let through in all"
+    how = (
+        f"{outcome.sent} letters in {seconds:.0f} s of real time; {outcome.through} reached the mailboxes at once, "
+        f"{outcome.held} lie in quarantine"
+    )
     if outcome.first is None:
         yield NotMeasured("flood", f"{name}: the first answer", f"there was none: {how}")
     else:
@@ -164,25 +230,28 @@ def _figures(
         yield Figure("flood", f"{name}: let through before the answer", outcome.before, "letters", how, most)
         latest = Target(Sign.AT_MOST, attack.most_seconds) if ours and attack.most_seconds else None
         yield Figure("flood", f"{name}: the first answer", outcome.first, "s", "by itself, no click", latest)
-    by_answer = list(filter(is_by_an_answer, outcome.harmed))
-    by_limit = [harm for harm in outcome.harmed if harm not in by_answer]
-    yield _harm(f"{name}: wanted mail harmed by an answer", by_answer, outcome.wanted, newsletter, is_promised=ours)
-    yield _harm(f"{name}: wanted mail harmed by fixed limits", by_limit, outcome.wanted, newsletter, is_promised=False)
+    yield from _harms(name, outcome, newsletter, is_promised=ours)
 
 
-def is_by_an_answer(harm: str) -> bool:
-    """Whether an answer to a flood did it, and no fixed limit. What is late or held is held against the answer."""
-    return _ANSWERS.search(harm) is not None
+def _harms(name: str, outcome: Outcome, newsletter: int, *, is_promised: bool) -> Iterator[Figure]:
+    for by_answer, late, words in _HARMS:
+        of_these = [one for one in outcome.harms if (one.by_answer, one.late) == (by_answer, late)]
+        harms = Counter(f"{one.kind}: {one.heard}" for one in of_these)
+        most = "; ".join(f"{count} × {harm}" for harm, count in harms.most_common(3))
+        how = f"of {outcome.wanted}, a newsletter to {newsletter} among them{': ' if most else ''}{most}"
+        target = Target(Sign.AT_MOST, 0) if is_promised and by_answer else None
+        yield Figure("flood", f"{name}: wanted mail {words}", len(of_these), "letters", how, target)
 
 
-def _harm(name: str, harmed: Sequence[str], wanted: int, newsletter: int, *, is_promised: bool) -> Figure:
-    harms = Counter(harmed).most_common(3)
-    words = "; ".join(f"{count} × {harm}" for harm, count in harms)
-    return Figure(
-        "flood", name, len(harmed), "letters",
-        f"of {wanted}, a newsletter to {newsletter} among them{': ' if words else ''}{words}",
-        Target(Sign.AT_MOST, 0) if is_promised else None,
-    )  # fmt: skip
+def _sum(harmed: Sequence[Figure]) -> Figure:
+    """What is promised of all of them."""
+    how = (
+        f"the sum of {len(harmed)} figures, by what each sender of wanted mail heard at each try, and what Postfix "
+        "delivered: a refusal, a 4xx, quarantine, 4.5 s of waiting"
+    )
+    number = sum(one.value for one in harmed)
+    return Figure("flood", "all attacks, Lockdown: wanted mail harmed by an answer", number, "letters", how,
+                  Target(Sign.AT_MOST, 0))  # fmt: skip
 
 
 def fetched(folder: Path) -> list[Path]:

@@ -1,8 +1,8 @@
 """Labelled mail for the flood bench: what people want, in the shapes that it has, and the attacks within it.
 
-Wanted: ham of the SpamAssassin corpus from sixty addresses; a newsletter to thousands, signed, from sixteen addresses
-of one provider; password resets, invoices, and bounces of our own letters. Each attack is a function that says when its
-letters come and from where. All from one seed: the same plan meets every defence.
+Wanted: ham of the SpamAssassin corpus from sixty addresses; a newsletter to thousands, signed, from eight addresses of
+one provider, fifty letters in a conversation; password resets, invoices, and bounces of our own letters. Each attack is
+a function that says when its letters come and from where. All from one seed: the same plan meets every defence.
 
 Fails as: `Unmeasurable` where the corpus is not here: made text would say nothing about real mail.
 """
@@ -15,8 +15,9 @@ import re
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -31,6 +32,20 @@ NEWSLETTER = 5000
 _SEED = 20261124
 _PROVIDER = "198.51.100."
 _STAFF = [f"user{number}" for number in range(400)]
+_HOSTS, _IN_ONE_TALK = 8, 50
+_SUBSCRIBED, _BOUNCED = "victim", "user7"
+_IDENT = re.compile(r"^Message-ID: (<[^>\r\n]+>)", re.M)
+_CONFIRMATIONS = (
+    ("Please confirm your subscription", "Please confirm that you want our letters:\n\nhttps://{}/confirm/{}\n"),
+    (
+        "Bitte bestätigen Sie Ihre Anmeldung",
+        "Guten Tag,\n\nnur noch ein Klick zu unserem Rundbrief: https://{}/ja/{}\n",
+    ),
+    ("Confirmez votre inscription", "Bonjour,\n\npour confirmer votre inscription: https://{}/oui/{}\n"),
+    ("Welcome to our community!", "Hello,\n\nwelcome! We are glad that you have joined us. https://{}/start/{}\n"),
+    ("Activate your account", "Hello,\n\nsomebody has registered with this address. https://{}/activate/{}\n"),
+    ("Verify your e-mail address", "Hi there,\n\nverify your address to get started: https://{}/verify/{}\n"),
+)
 _MOST_OCTETS = 60_000
 _DATE = "Date: Tue, 24 Nov 2026 09:00:00 +0000\r\n"
 _NOT_PLAIN = re.compile(rb"^Content-Type: (?!text/plain)|^Content-Transfer-Encoding: (?:base64|quoted)", re.I | re.M)
@@ -56,15 +71,47 @@ class Letter:
     user: str = ""
     password: str = ""
 
+    @property
+    def ident(self) -> str:
+        """Its Message-ID."""
+        found = _IDENT.search(self.content)
+        return found[1] if found else ""
+
 
 Plan = list[Letter]
+
+
+class Sent(NamedTuple):
+    """A letter of ours that went out before: the mail server's log tells of it."""
+
+    user: str
+    ident: str
+    """Without its brackets."""
+    to: str
+    days: float
+    """So long ago."""
+
+    def lines(self, number: int, now: datetime) -> str:
+        """As Postfix writes them."""
+        at = f"{now - timedelta(days=self.days):%Y-%m-%dT%H:%M:%S}+00:00 mail postfix"
+        queue_id = f"AB{number:06X}"
+        return (
+            f"{at}/submission/smtpd[1]: {queue_id}: client=pc[192.0.2.30], sasl_method=PLAIN, "
+            f"sasl_username={self.user}\n"
+            f"{at}/cleanup[4]: {queue_id}: message-id=<{self.ident}>\n"
+            f"{at}/qmgr[2]: {queue_id}: from=<{self.user}@{DOMAIN}>, size=900, nrcpt=1 (queue active)\n"
+            f"{at}/smtp[3]: {queue_id}: to=<{self.to}>, relay=mx[192.0.2.1]:25, delay=1, delays=0/0/1/0, dsn=2.0.0, "
+            "status=sent (250 ok)\n"
+            f"{at}/qmgr[2]: {queue_id}: removed\n"
+        )
 
 
 def write(plan: Sequence[Letter], file: Path) -> None:
     """For the client."""
     with file.open("w") as lines:
         for number, letter in enumerate(sorted(plan, key=lambda letter: letter.at)):
-            lines.write(json.dumps(asdict(replace(letter, number=number))) + "\n")
+            told = {"ident": letter.ident, "patient": letter.label == WANTED}
+            lines.write(json.dumps(asdict(replace(letter, number=number)) | told) + "\n")
 
 
 class Mail:
@@ -81,6 +128,8 @@ class Mail:
         self.zone: dict[str, Any] = {"example.org": {"A": ["192.0.2.25"], "TXT": ["v=spf1 -all"]}}
         self._proven("news.example", f"{_PROVIDER}0/24", dkim=public)
         self._signature = ""
+        self.sent_before: list[Sent] = [Sent(_BOUNCED, f"old{day}@{DOMAIN}", f"friend{day}@firm1.example", float(day))
+                                        for day in range(1, 7)]  # fmt: skip
 
     def _proven(self, domain: str, network: str, dkim: str = "") -> None:
         """A domain whose SPF names its servers, and perhaps a key."""
@@ -134,16 +183,17 @@ class Mail:
         for number in range(int(seconds / 10)):
             to = self._random.choice(_STAFF)
             client = f"195.{number % 200}.3.4"
-            content = _bounce(f"mx{number}.example", to, f"{number}.{DOMAIN}", number)
+            self.sent_before.append(Sent(to, f"own{number}@{DOMAIN}", f"nobody{number}@mx{number}.example", 0.1))
+            content = _bounce(f"mx{number}.example", to, f"own{number}@{DOMAIN}", number)
             yield Letter(0, self._random.uniform(0, seconds), WANTED, "bounce of our own", f"dsn{number}", client,
                          f"mx{number}.example", "", (f"{to}@{DOMAIN}",), content)  # fmt: skip
 
     def _newsletter(self, seconds: float, count: int) -> Iterator[Letter]:
         text = "This month: the new timetable, the summer party, and whom to ask about either.\n" * 12
         for number in range(count):
-            to, turn = f"reader{number}@{DOMAIN}", number % 16
+            to, turn = f"reader{number}@{DOMAIN}", number % _HOSTS
             yield Letter(
-                0, number * seconds / count, WANTED, "newsletter", f"news{turn}.{number // 320}",
+                0, number * seconds / count, WANTED, "newsletter", f"news{turn}.{number // (_HOSTS * _IN_ONE_TALK)}",
                 f"{_PROVIDER}{turn + 10}", f"out{turn}.news.example", f"bounce+{number}@news.example", (to,),
                 self._signed(to, number, text),
             )  # fmt: skip
@@ -210,28 +260,55 @@ class Mail:
         for number in range(int(seconds * each_second)):
             domain, client = f"list{number}.example", f"{20 + number % 200}.{number // 200 + 60}.9.8"
             self._proven(domain, f"{client}/32")
-            body = f"Please confirm that you want our letters:\n\nhttps://{domain}/confirm/{number}\n"
-            content = _letter(f"hello@{domain}", f"victim@{DOMAIN}", "Please confirm your subscription",
-                              f"c{number}.{domain}", body, f"List-Unsubscribe: <https://{domain}/no>\r\n")  # fmt: skip
+            subject, body = self._random.choice(_CONFIRMATIONS)
+            # Half of them are of a mailing list, the others of a shop or a forum.
+            more = f"List-Unsubscribe: <https://{domain}/no>\r\n" if number % 2 else ""
+            content = _letter(f"hello@{domain}", f"{_SUBSCRIBED}@{DOMAIN}", subject,
+                              f"c{number}.{domain}", body.format(domain, number), more)  # fmt: skip
             yield Letter(0, number / each_second, "list bomb", "list bomb", f"list{number}", client, f"mx.{domain}",
-                         f"hello@{domain}", (f"victim@{DOMAIN}",), content)  # fmt: skip
+                         f"hello@{domain}", (f"{_SUBSCRIBED}@{DOMAIN}",), content)  # fmt: skip
+        yield from self._meant_to_drown(seconds)
+
+    def _meant_to_drown(self, seconds: float) -> Iterator[Letter]:
+        """What such a bomb is to hide, and what else the victim waits for."""
+        to = f"{_SUBSCRIBED}@{DOMAIN}"
+        kinds = (
+            ("order", "shop.example", "193.0.9.9", "Your order {} has been placed",
+             "Thank you for your order {0}.\n\nIt goes to the new address that you gave us: https://shop.example/{0}\n"),
+            ("new password", "bank.example", "193.0.10.9", "Your password was changed",
+             "Your password was changed at {}.\n\nIf that was not you, call us at once.\n"),
+        )  # fmt: skip
+        for kind, domain, client, subject, body in kinds:
+            self._proven(domain, f"{client}/32")
+            for number in range(int(seconds / 10)):
+                content = _letter(f"service@{domain}", to, subject.format(number), f"{kind[:3]}{number}.{domain}",
+                                  body.format(number))  # fmt: skip
+                yield Letter(0, self._random.uniform(0, seconds), WANTED, f"{kind}, to the victim", f"{kind}{number}",
+                             client, f"mx.{domain}", f"service@{domain}", (to,), content)  # fmt: skip
+        for number in range(int(seconds / 6)):
+            domain, client = self._writer(number % 20)
+            self.sent_before.append(
+                Sent(_SUBSCRIBED, f"asked{number}@{DOMAIN}", f"person1@{domain}", 2.0 + number / 50)
+            )
+            body = self._random.choice(self._ham).decode("latin-1")
+            content = _letter(f"person1@{domain}", to, _subject(self._random), f"v{number}.{domain}", body)
+            yield Letter(0, self._random.uniform(0, seconds), WANTED, "correspondence, to the victim", f"v{number}",
+                         client, f"mx.{domain}", f"person1@{domain}", (to,), content)  # fmt: skip
 
     def backscatter(self, seconds: float, each_second: float = 2.0) -> Iterator[Letter]:
         """Somebody has written to the world in the name of one of ours: honest servers send it all back to him."""
         for number in range(int(seconds * each_second)):
             host, client = f"mail{number}.shop.example", f"{70 + number % 100}.{number // 100 + 20}.5.6"
-            content = _bounce(host, "user7", f"x{number}.elsewhere.example", number)
+            content = _bounce(host, _BOUNCED, f"x{number}@elsewhere.example", number)
             yield Letter(0, number / each_second, "backscatter", "backscatter", f"dsn-{number}", client, host, "",
-                         (f"user7@{DOMAIN}",), content)  # fmt: skip
-
-    def hijacked(self, seconds: float, each_hour: float, user: str, password: str, client: str) -> Iterator[Letter]:
-        """Somebody has a user's password, and writes to people to whom this user never wrote."""
-        for number in range(int(seconds * each_hour / 3600)):
-            to = f"someone{number}@elsewhere{number % 70}.example"
-            words = "Could you do me a small favour today? I am in a meeting and cannot talk.\n" * 2
-            content = _letter(f"{user}@{DOMAIN}", to, "A small favour", f"h{number}.{DOMAIN}", words)
-            yield Letter(0, number * 3600 / each_hour, "hijacked", "hijacked", f"hijack{number // 20}", client,
-                         "laptop.example", f"{user}@{DOMAIN}", (to,), content, user, password)  # fmt: skip
+                         (f"{_BOUNCED}@{DOMAIN}",), content)  # fmt: skip
+        for number in range(int(seconds / 5)):
+            # Meanwhile he is in the wrong about an address himself.
+            host, client, ident = f"mx{number}.partner.example", f"195.{number % 200}.9.4", f"true{number}@{DOMAIN}"
+            self.sent_before.append(Sent(_BOUNCED, ident, f"nobody{number}@{host}", 0.01))
+            content = _bounce(host, _BOUNCED, ident, 1000 + number)
+            yield Letter(0, self._random.uniform(0, seconds), WANTED, "bounce of our own, to the victim",
+                         f"own{number}", client, host, "", (f"{_BOUNCED}@{DOMAIN}",), content)  # fmt: skip
 
 
 def _letter(sender: str, to: str, subject: str, ident: str, body: str, more: str = "") -> str:

@@ -2,6 +2,7 @@
 
 Strangers are addresses of the whole Internet: in the machine's own network every address is local, so a client binds
 whichever it is. Postfix discards what it has taken; its log, and what the clients heard, tell what came of each letter.
+The log begins with a past: what our own users have sent within the last week.
 
 - `Defence.LOCKDOWN`: our gateway on port 25, Postfix behind; the settings are the defaults.
 - `Defence.ANVIL`: Postfix alone, with the rates that our own audit recommends.
@@ -13,16 +14,18 @@ Fails as: `Unmeasurable` where there can be no such machine, or a program does n
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import Unmeasurable
-from benchmarks.flood_mail import DOMAIN, Plan, write
+from benchmarks.flood_mail import DOMAIN, Plan, Sent, write
 from lockdown.checklist.attachments.enforce_postfix import RATES_BY_PROFILE
 from tests.rig.machine import REPOSITORY, Machine, why_no_machine
 
@@ -34,6 +37,7 @@ LOG = "/var/log/mail.log"
 STATE = "/var/lib/lockdown"
 _MAIN = f"""\
 compatibility_level = 3.6
+enable_long_queue_ids = yes
 myhostname = mail.{DOMAIN}
 mydestination =
 virtual_mailbox_domains = {DOMAIN}
@@ -86,7 +90,7 @@ directory = "{STATE}"
 [gateway]
 listen = ["0.0.0.0:25"]
 upstream = "smtp://127.0.0.1:10025"
-workers = 1
+workers = {{workers}}
 [antispam]
 resolvers = ["127.0.0.1:5353"]
 """
@@ -104,6 +108,9 @@ logpath = /var/log/mail.log
 enabled = true
 logpath = /var/log/mail.log
 """
+_MESSAGE = re.compile(r"cleanup\[\d+\]: (\w+): message-id=(<[^>\s]+>)")
+_DELIVERED = re.compile(r": (\w+): to=<.*, relay=none, .*, status=sent \(")
+_SETTLES_SECONDS = 20.0
 _GREETING = "timeout 2 bash -c 'exec 3<>/dev/tcp/127.0.0.1/{}; head -c 4 <&3'"
 _DNS = """\
 import asyncio, json, sys
@@ -135,13 +142,22 @@ class FloodWorld:
     """The machine, running, as a context; `packages` are installed in it and nowhere else."""
 
     def __init__(
-        self, folder: Path, defence: Defence, zone: dict[str, Any], settings: str = "", packages: Sequence[Path] = ()
+        self,
+        folder: Path,
+        defence: Defence,
+        zone: dict[str, Any],
+        settings: str = "",
+        packages: Sequence[Path] = (),
+        *,
+        sent_before: Sequence[Sent] = (),
+        workers: int = 1,
     ) -> None:
         if why := why_no_machine():
             raise Unmeasurable(why)
         folder.mkdir(parents=True, exist_ok=True)
         self.defence, self._zone, self._settings, self._packages = defence, zone, settings, packages
         self.folder = folder
+        self._sent_before, self._workers = sorted(sent_before, key=lambda one: -one.days), workers
         self.machine = Machine(folder)
 
     def __enter__(self) -> FloodWorld:
@@ -170,6 +186,9 @@ class FloodWorld:
         machine.write("/etc/dovecot/users", "".join(f"{user}:{{PLAIN}}{PASSWORD}\n" for user in USERS))
         machine.run("sh", "-c", "chgrp dovecot /etc/dovecot/users && chmod 640 /etc/dovecot/users")
         machine.write("/root/zone.json", json.dumps(self._zone))
+        if self._sent_before:
+            now = datetime.now(UTC)
+            machine.write(LOG, "".join(sent.lines(number, now) for number, sent in enumerate(self._sent_before)), 0o666)
         self._start_in_python("-c", _DNS, "/root/zone.json")
         {
             Defence.LOCKDOWN: self._set_up_lockdown,
@@ -188,7 +207,7 @@ class FloodWorld:
         machine.run("postconf", "-MX", "smtp/inet")
         self._start_postfix()
         machine.run("mkdir", "-p", STATE)
-        machine.write("/etc/lockdown/lockdown.toml", _GATEWAY + self._settings)
+        machine.write("/etc/lockdown/lockdown.toml", _GATEWAY.format(workers=self._workers) + self._settings)
         machine.run("sh", "-c", f"chmod 644 {LOG} || true")
         self._start_in_python("-m", "lockdown", "gateway", "--config", "/etc/lockdown/lockdown.toml")
 
@@ -206,7 +225,7 @@ class FloodWorld:
             raise Unmeasurable("fail2ban is not installed (script/setup --bench)")
         machine.run("sh", "-c", "rm -f /etc/fail2ban/jail.d/*; mkdir -p /var/run/fail2ban")
         machine.write("/etc/fail2ban/jail.local", _JAIL)
-        machine.write(LOG, "")
+        machine.run("touch", LOG)
         self._start_postfix()
         machine.run("fail2ban-client", "start")
 
@@ -247,6 +266,21 @@ class FloodWorld:
             process.terminate()
         return [json.loads(line) for line in self.machine.read(results).splitlines() if line.endswith("}")]
 
+    def delivered(self, awaited: Collection[str]) -> frozenset[str]:
+        """The Message-IDs of what has reached the mailboxes, once these are among them or it has taken too long."""
+        end = time.monotonic() + _SETTLES_SECONDS
+        while True:
+            found = delivered_of(self.machine.read(LOG))
+            if found.issuperset(awaited) or time.monotonic() > end:
+                return found
+            time.sleep(0.2)
+
     def lockdown(self, *arguments: str) -> str:
         """What our own command says in there."""
         return self.machine.lockdown(*arguments, "--config", "/etc/lockdown/lockdown.toml").stdout
+
+
+def delivered_of(log: str) -> frozenset[str]:
+    """The Message-IDs of the letters that Postfix has handed on to the mailboxes."""
+    names = {found[1]: found[2] for found in _MESSAGE.finditer(log)}
+    return frozenset(names[found[1]] for found in _DELIVERED.finditer(log) if found[1] in names)
