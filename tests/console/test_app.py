@@ -12,6 +12,7 @@ import pytest
 from starlette.applications import Starlette
 
 from lockdown.console.app import Sources, make_app
+from lockdown.console.now import Holds
 from lockdown.console.page import Page, Row, build
 from lockdown.model.finding import State
 from tests.console.test_page import facts, finding
@@ -81,7 +82,7 @@ def test_nothing_comes_from_elsewhere_and_nothing_runs() -> None:
 
 def test_strangers_words_are_shown_and_not_obeyed() -> None:
     hostile = "<script>alert(1)</script>\"'><img src=x>"
-    page = replace(EVERYTHING, held=(Row((hostile,) * 5),), blocks=(Row((hostile,) * 4),), headline=hostile)
+    page = replace(EVERYTHING, held=(Row((hostile,) * 5),), holds=(Holds(*(hostile,) * 7),), headline=hostile)
     body = get(an_app(page)).body
     assert "<script" not in body
     assert "<img" not in body

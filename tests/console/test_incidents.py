@@ -39,7 +39,7 @@ def test_a_grave_incident_is_what_to_do_first_and_colours_the_page() -> None:
 def test_a_small_one_is_a_warning_and_no_task() -> None:
     page = build(replace(facts(), incidents=(replace(DOWN, severity=Severity.LOW),)))
     assert page.tasks == ()
-    assert page.incidents[0].cells[1] == "warn"
+    assert page.incidents[0].tone == "warn"
 
 
 def test_without_incidents_nothing_is_said_of_them() -> None:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lockdown.config import Settings
-from lockdown.console.page import Facts, Item, Page, build, left
+from lockdown.console.now import left
+from lockdown.console.page import Facts, Item, Page, build
 from lockdown.engine.answering import Processes
 from lockdown.model.card import Card
 from lockdown.model.finding import Evidence, Finding, State
@@ -117,17 +118,27 @@ def test_todays_counts_put_alike_things_together() -> None:
         "held today": "3",
         "held now": "2",
         "networks blocked": "1",
+        "restraints": "0",
     }
 
 
 def test_what_cannot_be_read_is_a_question_mark_and_a_reason() -> None:
     broken = Unknown("the disk is full")
     page = build(
-        replace(facts(), counts=broken, held=broken, held_newest=(), blocks=broken, running=broken, upstreams_up=broken)
+        replace(
+            facts(),
+            counts=broken,
+            held=broken,
+            held_newest=(),
+            blocks=broken,
+            running=broken,
+            upstreams_up=broken,
+            restraints=broken,
+        )
     )
     assert {tile.value for tile in page.tiles} == {"?"}
-    assert len(page.unread) == 5
-    assert page.blocks == ()
+    assert len(page.unread) == 6
+    assert page.holds == ()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import sys
 import textwrap
@@ -14,11 +13,8 @@ from typing import Any, TypeVar
 
 import click
 
-# Controls; what turns the direction of writing, ends a line or takes no room; tags; and halves of what is no character.
-_CONTROLS = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
-    "\U000e0000-\U000e007f]"
-)
+from lockdown.model.shown import cut, shown
+
 _WIDEST_CELL = 64
 """But for the last one: a stranger's address of a thousand characters must not push all others off the screen."""
 _ADDRESS = 32
@@ -74,14 +70,14 @@ def paint(text: str, **style: Any) -> str:
 
 def printable(text: str) -> str:
     """Strangers' words on our terminal: no escape sequence of theirs is obeyed, no line of theirs looks like ours."""
-    return _CONTROLS.sub("\ufffd", text)
+    return shown(text)
 
 
 def print_table(rows: Sequence[tuple[str, ...]], heads: tuple[str, ...]) -> None:
     """Columns as wide as they must be; the last one goes on below itself on a terminal, and runs on elsewhere."""
     rows = [tuple(printable(cell) for cell in row) for row in rows]
     most = _widest_cell([heads, *rows])
-    rows = [(*(_cut(cell, most) for cell in row[:-1]), row[-1]) for row in rows]
+    rows = [(*(cut(cell, most) for cell in row[:-1]), row[-1]) for row in rows]
     widths = [max(len(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
     indent = sum(widths[:-1]) + 2 * (len(widths) - 1)
     for row in [heads, *rows]:
@@ -97,10 +93,6 @@ def _widest_cell(rows: Sequence[tuple[str, ...]]) -> int:
     widths = [min(_WIDEST_CELL, max(map(len, column))) for column in zip(*rows, strict=True)]
     over = sum(widths[:-1]) + 2 * (len(widths) - 1) + min(widths[-1], _LEAST_ROOM) - _columns()
     return max(_ADDRESS, max(widths[:-1], default=0) - max(over, 0))
-
-
-def _cut(cell: str, most: int) -> str:
-    return cell if len(cell) <= most else cell[: most - 1] + "…"
 
 
 def _beside(first: str, last: str, indent: int) -> list[str]:

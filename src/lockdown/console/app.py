@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
+from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -20,8 +21,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lockdown import __version__
 from lockdown.console.page import WORDS, Page
+from lockdown.model.shown import cut, shown
 
 _HERE = Path(__file__).parent
+_LONGEST = 600
+"""Of one text on the page."""
 _HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'",
@@ -70,10 +74,19 @@ def make_app(sources: Sources) -> Starlette:
 
 def _template() -> Callable[[Page], str]:
     environment = Environment(
-        loader=FileSystemLoader(_HERE / "templates"), autoescape=select_autoescape(default=True), auto_reload=False
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=select_autoescape(default=True),
+        auto_reload=False,
+        finalize=_readable,
     )
     template = environment.get_template("page.html")
     return lambda page: template.render(page=page, words=WORDS, version=__version__)
+
+
+def _readable(value: object) -> object:
+    """Whatever is put on the page: strangers' words may neither turn it round nor fill it."""
+    is_words = isinstance(value, str) and not isinstance(value, Markup)
+    return cut(shown(str(value)), _LONGEST) if is_words else value
 
 
 def _style(request: Request) -> Response:

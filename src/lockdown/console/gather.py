@@ -20,6 +20,8 @@ from lockdown.console.today import TodayCounts
 from lockdown.engine.alert_health import told_over
 from lockdown.engine.answering import gateway_answers, gateway_processes
 from lockdown.engine.audit import audit, cards
+from lockdown.engine.busiest import Looker
+from lockdown.engine.grip import grips
 from lockdown.engine.live_readings import with_live_readings
 from lockdown.engine.looked import not_watched
 from lockdown.engine.round_trip import canary_now
@@ -51,6 +53,7 @@ class Gatherer:
     def __init__(self, settings: Settings, directory: StateDirectory, store: Store) -> None:
         self._settings, self._directory, self._store = settings, directory, store
         self._today = TodayCounts(directory.log)
+        self._looker = Looker(settings)
         self._lock = threading.Lock()
         self.host = socket.gethostname()
 
@@ -78,9 +81,11 @@ class Gatherer:
             incidents=_read(self._store.open_incidents),
             engines_up=self._up(_ENGINE_UP),
             not_watched=not_watched(self._directory.path, now),
-            restraints=_or_none(_read(lambda: self._store.restraint_history(now - _RESTRAINTS_OF))),
+            restraints=_read(lambda: self._store.restraint_history(now - _RESTRAINTS_OF)),
             canary=canary_now(self._settings, self._directory.path),
             told_over=told_over(self._settings, self._directory.path),
+            accounts=[*grips().values()],
+            busiest=self._looker.latest(now),
             standing=standing_of(self._settings),
         )
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 
 from lockdown.config import Settings, upstreams
+from lockdown.console.now import MOST_ROWS, Holds, Sends, holding, sending, unseen, waiting
 from lockdown.engine.answering import Processes
+from lockdown.engine.busiest import Busiest
+from lockdown.engine.grip import Held
 from lockdown.engine.incidents import gravest_first
 from lockdown.engine.standing import symptoms_of
 from lockdown.engine.story import Moment, timeline
@@ -23,6 +26,7 @@ from lockdown.model.held import HeldMessage, QuarantineTotals
 from lockdown.model.mail import Block
 from lockdown.model.record import Audit
 from lockdown.model.restraint import Restraint
+from lockdown.model.shown import cut
 from lockdown.model.standing import Standing
 from lockdown.model.units import ByteSize
 from lockdown.model.unknown import Unknown
@@ -66,10 +70,13 @@ class Facts:
     """As the gateway's workers tell of them."""
     not_watched: str = ""
     """Why that no incident is open says nothing."""
-    restraints: Sequence[Restraint] = ()
+    restraints: Sequence[Restraint] | Unknown = ()
     """Those of the last days, by which incidents were answered."""
     canary: Sequence[CanaryPath] | Unknown | None = None
     told_over: Sequence[ToldPath] = ()
+    accounts: Sequence[Held] = ()
+    """Those that are held."""
+    busiest: Busiest | Unknown | None = None
     standing: Standing | Unknown = field(default_factory=Standing)
 
 
@@ -105,9 +112,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of a table: its cells, as text."""
+    """A line of a table: its cells, as text; `tone` colours the one that is a state, where its word does not."""
 
     cells: tuple[str, ...]
+    tone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +139,28 @@ class Page:
     routes: tuple[Row, ...]
     items: tuple[Item, ...]
     held: tuple[Row, ...]
-    blocks: tuple[Row, ...]
+    holds: tuple[Holds, ...]
     unread: tuple[str, ...]
     audited: str
     now: str
     incidents: tuple[Row, ...] = ()
     engines: tuple[Row, ...] = ()
     stories: tuple[Story, ...] = ()
+    sends: tuple[Sends, ...] = ()
+    nothing_holds: bool = False
+    """It was looked at, and nothing does."""
+    queue: str = ""
+    waits: tuple[Row, ...] = ()
+    more: tuple[str, ...] = ()
+    """What there is more of than is shown."""
 
 
 def build(facts: Facts) -> Page:
     """Lay the facts out."""
     items = tuple(_item(card, facts) for card in facts.cards)
     incidents = gravest_first(_known(facts.incidents))
+    holds = tuple(holding(_known(facts.restraints), _known(facts.blocks), facts.accounts, facts.now))
+    queue, waits = waiting(facts.busiest, facts.now)
     tasks = (*_half_done_tasks(facts), *_incident_tasks(incidents), *_tasks(items))
     return Page(
         host=facts.host,
@@ -154,18 +171,25 @@ def build(facts: Facts) -> Page:
         routes=tuple(_routes(facts)),
         items=items,
         held=tuple(_held_row(message) for message in facts.held_newest),
-        blocks=tuple(_block_row(block, facts.now) for block in _known(facts.blocks)),
+        holds=holds[:MOST_ROWS],
         unread=tuple(_unread(facts)),
         audited=_audited(facts),
         now=f"{facts.now:%Y-%m-%d %H:%M:%S} UTC",
         incidents=tuple(_incident_row(incident) for incident in incidents[:_MOST_INCIDENTS]),
         engines=tuple(_engine_rows(facts)),
         stories=tuple(_story(incident, facts) for incident in incidents[:_MOST_STORIES]),
+        sends=tuple(sending(facts.busiest)),
+        nothing_holds=not (holds or isinstance(facts.blocks, Unknown) or isinstance(facts.restraints, Unknown)),
+        queue=queue,
+        waits=tuple(map(Row, waits)),
+        more=tuple(_more(len(incidents), len(holds))),
     )
 
 
 _MOST_INCIDENTS = 50
 _MOST_STORIES = 10
+_MOST_RECIPIENTS = 3
+_LONGEST_RECIPIENT = 80
 _GRAVE = (Severity.CRITICAL, Severity.HIGH)
 
 
@@ -192,11 +216,18 @@ def _incident_row(incident: Incident) -> Row:
     done = "; ".join(answer.says for answer in incident.answers[-2:])
     since = f"{incident.opened_at:%m-%d %H:%M}"
     tone = "fail" if incident.severity in _GRAVE else "warn"
-    return Row((str(incident.number), tone, incident.severity.value, since, incident.says, incident.meanwhile, done))
+    return Row((str(incident.number), incident.severity.value, since, incident.says, incident.meanwhile, done), tone)
+
+
+def _more(incidents: int, holds: int) -> Iterator[str]:
+    if incidents > _MOST_INCIDENTS:
+        yield f"{incidents - _MOST_INCIDENTS} more incidents: lockdown incident list"
+    if holds > MOST_ROWS:
+        yield f"{holds - MOST_ROWS} more that hold: lockdown block list"
 
 
 def _story(incident: Incident, facts: Facts) -> Story:
-    moments = timeline(incident, facts.now, facts.restraints)
+    moments = timeline(incident, facts.now, _known(facts.restraints))
     return Story(incident.number, incident.says, tuple(map(_moment_row, moments)))
 
 
@@ -308,6 +339,12 @@ def _tiles(facts: Facts) -> list[Tile]:
             tiles.append(Tile("?", "networks blocked", "unknown"))
         case blocks:
             tiles.append(Tile(f"{len(blocks):,}", "networks blocked", "warn" if blocks else ""))
+    match facts.restraints:
+        case Unknown():
+            tiles.append(Tile("?", "restraints", "unknown"))
+        case restraints:
+            running = sum(one.runs(facts.now) and not one.shadow for one in restraints)
+            tiles.append(Tile(f"{running:,}", "restraints", "warn" if running else ""))
     return tiles
 
 
@@ -352,7 +389,8 @@ def _canary_in_words(path: CanaryPath, now: datetime) -> str:
         return f"missed {path.missed} times: {path.lost}"
     if path.arrived_at is None or path.seconds is None:
         return "has not arrived yet"
-    return f"arrived {max(0, round(now.timestamp() - path.arrived_at)) // 60} min ago, in {path.seconds:.2f} s"
+    ago = f"arrived {max(0, round(now.timestamp() - path.arrived_at)) // 60} min ago"
+    return f"{ago}, in {path.seconds:.2f} s{f': {path.took}' if path.took else ''}"
 
 
 def _standing_rows(facts: Facts) -> Iterator[Row]:
@@ -391,23 +429,10 @@ def _health_of(url: str, health: Mapping[str, bool] | Unknown) -> str:
 
 
 def _held_row(message: HeldMessage) -> Row:
-    sender = message.sender or "<>"
-    return Row((message.id, f"{message.at:%m-%d %H:%M}", sender, ", ".join(message.recipients), message.says))
-
-
-def _block_row(block: Block, now: datetime) -> Row:
-    return Row((block.network, block.why, left(block.until, now), block.by))
-
-
-def left(until: datetime | None, now: datetime) -> str:
-    """How long still, in one unit."""
-    if until is None:
-        return "until removed"
-    remaining = max(until - now, timedelta(0))
-    for seconds, unit in ((86400, "days"), (3600, "h"), (60, "min")):
-        if remaining >= timedelta(seconds=2 * seconds):
-            return f"{remaining // timedelta(seconds=seconds)} {unit}"
-    return f"{remaining // timedelta(seconds=1)} s"
+    recipients = ", ".join(cut(one, _LONGEST_RECIPIENT) for one in message.recipients[:_MOST_RECIPIENTS])
+    more = len(message.recipients) - _MOST_RECIPIENTS
+    to = f"{recipients} and {more} more" if more > 0 else recipients
+    return Row((message.id, f"{message.at:%m-%d %H:%M}", message.sender or "<>", to, message.says))
 
 
 def _known(read: Sequence[T] | Unknown) -> Sequence[T]:
@@ -422,11 +447,13 @@ def _unread(facts: Facts) -> list[str]:
         "today's counts": facts.counts,
         "the quarantine": facts.held,
         "the block list": facts.blocks,
+        "the restraints": facts.restraints,
         "the upstream's health": facts.upstreams_up,
         "the incidents": facts.incidents,
         "the engines' health": facts.engines_up,
     }
     lines = [f"{name}: {part.why}" for name, part in parts.items() if isinstance(part, Unknown)]
+    lines += unseen(facts.busiest)
     return [*lines, f"incidents: {facts.not_watched}"] if facts.not_watched else lines
 
 

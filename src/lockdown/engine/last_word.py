@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lockdown.facts.mail_log.events import Delivered
 from lockdown.facts.mail_log.reading import Reading, read
+from lockdown.model.shown import cut, shown
 
 _MOST_BYTES = 1024 * 1024
 """The end of a log: a canary is some seconds old, and mail may be many."""
@@ -36,7 +37,7 @@ def last_word(logs: Iterable[str], queue_id: str) -> str:
         known.append(queue_id)
         word, queue_id = _last_of(ends, queue_id)
         said = f"{known[-1]} {word}" if word else ""
-    return _cut(said)
+    return cut(shown(said), _LONGEST)
 
 
 def _last_of(ends: list[bytes], queue_id: str) -> tuple[str, str]:
@@ -74,8 +75,3 @@ def _tried(reading: Reading) -> str:
 def _held(reading: Reading) -> str:
     held = _HELD.search(reading.line.text)
     return f"is on hold: {held[1]}" if held else ""
-
-
-def _cut(text: str) -> str:
-    plain = "".join(char if char.isprintable() else " " for char in text)
-    return plain if len(plain) <= _LONGEST else plain[: _LONGEST - 1] + "…"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -26,6 +26,8 @@ from lockdown.state.transactions import Transaction
 
 KINDS = ("user", "client", "network", "sender", "domain", "subject")
 MOST_BYTES = 32 * 1024 * 1024
+SLICES = 12
+_SHORTEST = timedelta(seconds=SLICES)
 _MOST_VALUES = 100_000
 _MOST_PAIRS = 500_000
 _MOST_OPEN = 50_000
@@ -51,6 +53,8 @@ class Sender:
     tried: int = 0
     """Recipients to whom delivery was tried."""
     bounced: int = 0
+    pace: list[int] = field(default_factory=lambda: [0] * SLICES)
+    """Messages in each twelfth of that time, the oldest first."""
 
 
 class _Message(NamedTuple):
@@ -72,6 +76,8 @@ class Top:
 
     by: str
     since: datetime
+    slice: timedelta = timedelta(minutes=5)
+    most_bytes: int = MOST_BYTES
     senders: dict[str, Sender] = field(default_factory=dict)
     unseen: list[str] = field(default_factory=list)
     knows_before: bool = False
@@ -95,6 +101,7 @@ class Top:
         if sender is None:
             return
         sender.messages += 1
+        sender.pace[min(int((message.at - self.since) / self.slice), SLICES - 1)] += 1
         sender.recipients += len(message.recipients) or message.unnamed
         sender.new_recipients += new
         sender.octets += message.size
@@ -127,9 +134,9 @@ class Top:
             sender.bounced += event.status != "sent"
 
 
-def top_senders(settings: Settings, by: str, since: datetime, now: datetime) -> Top:
-    """Read both logs."""
-    top = Top(by, since)
+def top_senders(settings: Settings, by: str, since: datetime, now: datetime, most_bytes: int = MOST_BYTES) -> Top:
+    """Read both logs, of each so much of its end."""
+    top = Top(by, since, max(now - since, _SHORTEST) / SLICES, most_bytes)
     directory = StateDirectory(Path(settings.state.directory))
     for path in sorted(directory.log.glob("gateway-*.jsonl"))[-2:]:
         for message in _of_gateway(_lines(path, top), settings.antispam.tag):
@@ -144,10 +151,10 @@ def _lines(path: Path, top: Top) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
-            start = max(0, size - MOST_BYTES)
+            start = max(0, size - top.most_bytes)
             file.seek(start)
             if start:
-                top.unseen.append(f"of {path} the last {MOST_BYTES >> 20} MiB alone were read")
+                top.unseen.append(f"of {path} the last {top.most_bytes >> 20} MiB alone were read")
                 file.readline()
             yield from file
     except FileNotFoundError:
