@@ -140,6 +140,22 @@ def test_pieces_of_a_log_join_to_the_picture_of_the_whole_wherever_it_is_cut(sty
         assert counted(joined(parts).finished()) == whole, cut
 
 
+def test_what_asks_for_a_recipient_is_no_bounce_and_a_rule_that_lets_go_on_no_refusal() -> None:
+    lines = (
+        f"{PREFIX}smtp[1]: 4TX1k: to=<x@y.example>, relay=mx[192.0.2.9]:25, delay=3, status=undeliverable (x)",
+        f"{PREFIX}smtp[1]: 4TX1k: to=<x@y.example>, relay=mx[192.0.2.9]:25, delay=3, dsn=5.1.1, status=bounced (x)",
+        f"{PREFIX}local[1]: 4TX1k: to=<root>, relay=local, delay=3, dsn=2.0.0, status=sent (delivered to mailbox)",
+        f"{PREFIX}smtpd[1]: NOQUEUE: permit: RCPT from a[192.0.2.1]: action=permit; from=<a@b> to=<c@d> proto=SMTP",
+        f"{PREFIX}smtpd[1]: NOQUEUE: reject_warning: RCPT from a[192.0.2.1]: 450 4.7.1 <a>: Helo command rejected: no",
+        f"{PREFIX}smtpd[1]: NOQUEUE: client=a[192.0.2.1]",
+    )
+    picture = in_blocks("\n".join(lines).encode())
+    assert picture.bounced.top() == [("y.example", Share(1, 0))]
+    assert picture.sent.top() == [("", Share(1, 0))]
+    assert picture.refused.top() == [("reject_warning: helo refused", Share(1, 0))]
+    assert (picture.refused_clients.pairs, picture.open, picture.unread) == ({}, {}, Counter())
+
+
 def test_what_cannot_be_read_is_counted_by_daemon() -> None:
     lines = (
         f"{PREFIX}smtpd[1]: a sentence of a later version",

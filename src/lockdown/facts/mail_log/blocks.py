@@ -47,7 +47,7 @@ _ODD = (b"\r", b"\t", b"\x0b", b"\x0c")
 _HOST = re.compile(rb"[\w.:-]{1,255}")
 _TAG = re.compile(rb"[A-Za-z][\w.+-]*(?:/[\w.+-]+){0,3}/([\w.+-]+)\[\d+\]:")
 _DOVECOT = re.compile(rb"dovecot(?:\[\d+\])?:")
-_QUEUE_ID = re.compile(rb"[0-9A-Za-z]{5,24}:")
+_QUEUE_ID = re.compile(rb"(?!NOQUEUE)[0-9A-Za-z]{5,24}:")
 _MOST_KNOWN = 4_000
 _LONGEST_KNOWN = 200
 

@@ -25,7 +25,7 @@ from lockdown.facts.mail_log.events import (
 _ADDRESS = r"[0-9A-Fa-f:.]{2,45}"
 _HEAD = re.compile(
     (
-        r"(?P<service>[a-z0-9-]{2,24})(?:\((?P<inner>.*?)\)(?:<\d+>(?:<[^<>\s]*>)?)?)?: (?:"
+        r"(?P<service>[a-z0-9-]{2,24})(?:\((?P<inner>.*?)\)(?:<[^<>\s]*>){0,2})?: (?:"
         r"(?P<level>Info|Warning|Error|Fatal|Panic|Debug): )?(?P<text>.*)"
     ),
     re.DOTALL | re.ASCII,
@@ -45,12 +45,20 @@ _ASKED = re.compile(
     rf"(?P<database>[a-z0-9-]{{2,24}})\((?P<user>.*?),(?P<address>{_ADDRESS})(?:,<[^<>()]*>)?\): (?P<reason>.*)",
     re.DOTALL | re.ASCII,
 )
+# Of 2.4: who and from where stand before the level, and the database behind it.
+_NAMED = re.compile(
+    rf"auth(?:-worker)?\((?P<user>.*?),(?P<address>{_ADDRESS})(?:,sasl:[\w-]{{1,30}})?\)(?:<[^<>()]*>)?: "
+    r"(?:(?P<level>Info|Warning|Error|Fatal|Panic|Debug): )?(?P<database>[a-z0-9-]{2,24}): (?P<reason>.*)",
+    re.DOTALL | re.ASCII,
+)
+_NAMED_PLACES = re.compile(rf",{_ADDRESS}(?:,sasl:[\w-]{{1,30}})?\)(?:<[^<>()]*>)?: ", re.ASCII)
 _PLACES = re.compile(rf",{_ADDRESS}(?:,<[^<>()]*>)?\): ", re.ASCII)
 _CONNECTION = re.compile(r"conn unix:\S+ \(pid=\d+,uid=\d+\): auth-worker<\d+>: ", re.ASCII)
 _PASSWORD = re.compile(r" ?\((?:SHA1 of )?given password.*|, given password.*", re.DOTALL)
 _WRONG = re.compile(
     r"unknown user|(?:password|credentials|passwords? hash) mismatch|pam_authenticate\(\) failed|"
-    r"invalid (?:password|credentials)|user not found|login failed|account|user is disabled",
+    r"invalid (?:password|credentials)|user not found|login failed|account|user is disabled|empty username|username |"
+    r"oauth2 failed|authentication failure",
     re.IGNORECASE,
 )
 _LOGINS = frozenset(("imap-login", "pop3-login", "managesieve-login", "submission-login", "login"))
@@ -69,15 +77,20 @@ _CHATTER = re.compile(
     r"(?:Disconnected|Connection closed|Logged out|Connect from|Disconnect from|Connect|delete|expunge|copy|Sieve|"
     r"sieve|ID sent|save|Dovecot v|SIGHUP|Client|Server|Killed|Aborted|Auth|stats|Indexed|in=|imap|Effective|copied|"
     r"Delete|"
-    r"Undelete|Flag|box=)"
+    r"Undelete|Flag|flag_change|box=|program exec|Mailbox |mailbox_|autoexpunge|pigeonhole|Successfully relayed|"
+    r"Executing command|SSL parameters|Generating |append|Time (?:just )?moved|query: |"
+    r"pam_unix\(dovecot:auth\): check pass|(?:msgid=\S+: )?save failed)"
 )
 
 
 def dovecot(text: str) -> Event:
     """What it says; the text begins with the service."""
+    text = text.removeprefix("dovecot: ")
+    if named := _NAMED.fullmatch(text):
+        return _refused_by(named, named["level"] or "") if len(_NAMED_PLACES.findall(text)) == 1 else AMBIGUOUS
     head = _HEAD.fullmatch(text)
     if head is None:
-        return NO_PATTERN
+        return Known("master") if text.startswith("Dovecot v") else NO_PATTERN
     service, level, says = head["service"], head["level"] or "", head["text"]
     if service in _LOGINS:
         return _login(service, says, level)
@@ -111,13 +124,21 @@ def _asked(says: str, level: str) -> Event:
         return PasswordRefused(None, pam["address"], "pam", "authentication failure") if one else AMBIGUOUS
     asked = _ASKED.fullmatch(says)
     if asked is None:
-        return _complaint(level, says) or (Known("auth") if _CHATTER.match(says) else NO_PATTERN)
+        chatter = _CHATTER.match(says) or level in ("Info", "Debug")
+        return _complaint(level, says) or (Known("auth") if chatter else NO_PATTERN)
     # The name in front and a logged password behind are both a stranger's.
     if len(_PLACES.findall(says)) > 1:
         return AMBIGUOUS
+    return _refused_by(asked, level)
+
+
+def _refused_by(asked: re.Match[str], level: str) -> Event:
     reason = _PASSWORD.sub("", asked["reason"])
     if _WRONG.match(reason):
-        return PasswordRefused(asked["user"] or None, asked["address"], asked["database"], reason[:120])
+        user = asked["user"] if asked["user"] not in ("", "?") else None
+        return PasswordRefused(user, asked["address"], asked["database"], reason[:120])
+    if level == "Debug" or _CHATTER.match(reason):
+        return Known("auth")
     return Trouble((level or "error").casefold(), reason[:120])
 
 

@@ -14,7 +14,9 @@ from collections.abc import Callable
 from lockdown.facts.mail_log.events import (
     AMBIGUOUS,
     NO_PATTERN,
+    Connected,
     Delivered,
+    Disconnected,
     Event,
     Gone,
     Known,
@@ -50,6 +52,9 @@ _SET_ID = _compiled(r".*?\(set_id=(?P<user>.*)\).{0,20}")
 def _failed(found: re.Match[str]) -> Event:
     user = _SET_ID.fullmatch(found["reason"])
     reason = found["reason"].partition(" (set_id=")[0]
+    if reason.startswith("4"):
+        # Its own helper was away, which says nothing of the password.
+        return Trouble("warning", f"{found['method']} authenticator failed: {reason[:120]}")
     return LoginFailed(
         "exim",
         (user["user"] or None) if user else None,
@@ -92,8 +97,13 @@ def _refused(found: re.Match[str]) -> Refused:
     parts = found.groupdict()
     sender = parts.get("sender") if parts.get("sender") is not None else parts.get("bare_sender")
     recipient = parts.get("recipient") or parts.get("bare")
-    how = "defer" if parts.get("temporarily") else "reject"
+    how = "defer" if parts.get("temporarily") else "discard" if parts.get("discarded") else "reject"
     stage = (parts.get("stage") or "").strip() or "CONNECT"
+    # What stands behind another command is its argument, whatever it looks like.
+    if stage.startswith("MAIL"):
+        sender, recipient = recipient, None
+    elif not stage.startswith("RCPT"):
+        recipient = None
     return Refused(
         None, how, stage, found["name"] or "", found["address"], _port(found), "", "", _reason(parts.get("why") or ""),
         sender, recipient, found["helo"],
@@ -105,13 +115,16 @@ _SESSIONS: tuple[tuple[re.Pattern[str], Maker], ...] = tuple(
     (_compiled(pattern), make)
     for pattern, make in (
         (
-            rf"(?P<method>[\w-]{{1,40}}) authenticator failed for {_HOST}{_LOCAL}(?: [\w-]+=\S+)*: (?P<reason>.*)",
+            (
+                rf"(?P<method>[\w-]{{1,40}}) authenticator failed for (?:H=)?{_HOST}{_LOCAL}(?: [\w-]+=\S+)*: "
+                rf"(?P<reason>.*)"
+            ),
             _failed,
         ),
         (
             (
-                rf"H={_HOST}{_BETWEEN}{_WHOM}(?: A=\S+)? (?P<temporarily>temporarily )?rejected "
-                rf"(?P<stage>[A-Z]{{4,9}}(?: TO| FROM)?)(?: {_TO})?(?:: (?P<why>.*))?"
+                rf"H={_HOST}{_BETWEEN}{_WHOM}(?: A=\S+)? (?:(?P<temporarily>temporarily )?rejected|"
+                rf"(?P<discarded>discarded)) (?P<stage>[A-Z]{{4,9}}(?: TO| FROM)?)(?: {_TO})?(?:: (?P<why>.*))?"
             ),
             _refused,
         ),
@@ -130,7 +143,17 @@ _SESSIONS: tuple[tuple[re.Pattern[str], Maker], ...] = tuple(
             lambda m: _verify(m),
         ),
         (rf"H={_HOST}{_BETWEEN} dropped by '\w+' ACL(?:: (?P<why>.*))?", _refused),
-        (rf"SMTP protocol error in \".*\" H={_HOST}{_LOCAL} [\w ]+", _misbehaved("protocol error")),
+        (
+            rf"rejected (?P<stage>HELO|EHLO) from {_HOST}{_LOCAL}: (?P<why>.*)",
+            lambda m: _once(m, " from ", _refused),
+        ),
+        (rf"H={_HOST}{_BETWEEN} incomplete transaction \([^()]*\).*", lambda _: Known("incomplete transaction")),
+        (rf"H={_HOST}{_BETWEEN}{_WHOM}(?: A=\S+)? Warning: (?P<says>.*)", lambda _: Known("by a rule")),
+        (
+            rf"H={_HOST}(?: \[[^\]]*\])?:? (?:Connection|Network|No route|Operation|SMTP ).*",
+            lambda _: Known("delivery"),
+        ),
+        (rf"SMTP (?:protocol|syntax) error in \".*\" H={_HOST}{_LOCAL} [\w ()?']+", _misbehaved("protocol error")),
         (
             (
                 rf"SMTP protocol synchronization error \([^()]*\): rejected (?:connection from|\".*\") "
@@ -145,9 +168,26 @@ _SESSIONS: tuple[tuple[re.Pattern[str], Maker], ...] = tuple(
         (rf"no MAIL in SMTP connection from {_HOST}{_LOCAL}(?: \w+=\S*)*", _misbehaved("no MAIL")),
         (rf"(?:\S+ )?SMTP connection from {_HOST}{_LOCAL} closed by DROP in ACL", _misbehaved("dropped")),
         (
+            rf"SMTP connection from {_HOST}{_LOCAL} \(TCP/IP connection count = \d+\)",
+            lambda m: Connected(m["name"] or "", m["address"]),
+        ),
+        (
+            rf"(?:SMTP|TLS) connection from {_HOST}{_LOCAL}(?: D=\S+)? closed (?:by QUIT|after .*)",
+            lambda m: Disconnected(m["name"] or "", m["address"]),
+        ),
+        (
+            rf"(?:Connection from|refused connection from) {_HOST}{_LOCAL}(?: refused: .*| \(.*\))",
+            _misbehaved("refused connection"),
+        ),
+        (
+            rf"unqualified (?:sender|recipient) rejected: <.*> H={_HOST}{_LOCAL}.*",
+            lambda _: Known("unqualified address"),
+        ),
+        (
             (
-                rf"(?:unexpected disconnection while reading SMTP command|SMTP connection|SMTP data timeout "
-                rf"\(message abandoned\) on connection|SMTP command timeout on connection) from {_HOST}{_LOCAL}.*"
+                rf"(?:unexpected disconnection while reading SMTP command|(?:SMTP|TLS) connection|SMTP data timeout "
+                rf"\(message abandoned\) on (?:TLS )?connection|SMTP command timeout on (?:TLS )?connection) "
+                rf"from {_HOST}{_LOCAL}.*"
             ),
             _misbehaved("hung up"),
         ),
@@ -159,13 +199,19 @@ _SESSIONS: tuple[tuple[re.Pattern[str], Maker], ...] = tuple(
             rf"no IP address found for host [^\s()\[\]]+ \(during SMTP connection from {_HOST}{_LOCAL}\)",
             _misbehaved("hostname does not resolve"),
         ),
-        (rf"TLS error on connection from {_HOST}.*", _misbehaved("TLS error")),
+        (rf"TLS error on connection (?:\(\w+\) )?from {_HOST}.*", _misbehaved("TLS error")),
         (
-            r"(?:Start|End) queue run: .*|exim \d\S* daemon (?:started|restarted).*|daemon .*|pid \d+: .*|cwd=.*",
+            (
+                r"(?:Start|End) queue run: .*|exim \d\S* daemon (?:started|restarted).*|daemon .*|pid \d+: .*|cwd=.*|"
+                r"listening .*|TLS (?:session|client).*|SMTP connection identification .*|retry time .*"
+            ),
             lambda _: Known("exim"),
         ),
         (
-            r"(?P<says>(?:Warning|failed|Failed|unable|cannot|ident|recipients).*)",
+            (
+                r"(?P<says>(?:Warning|failed|Failed|unable|cannot|ident|recipients|exim: |malware acl|spam acl|"
+                r"socket bind|SIGTERM|host lookup|too many connections|could not).*)"
+            ),
             lambda m: Trouble("warning", m["says"][:300]),
         ),
     )
@@ -202,9 +248,10 @@ _PLAIN = _compiled(
     r"(?P<own>(?: (?:I|X|CV|DN|PRX|P|A|U|K|SNI|L|M8S|TFO|Ci|RT|DKIM)=?(?:\"[^\"]*\"|\S*))*) "
     r"S=(?P<size>\d{1,15})(?: .*)?"
 )
+_CALLER = _compiled(r".* U=(?P<user>[^\s=]{1,64})(?: .*)?")
 _RECIPIENT = _compiled(
-    r"(?P<to>\"(?:[^\"\\]|\\.)*\"@[^\s<>]*|[^\s<>\"]+)(?: \([^()]*\))?(?: <(?P<original>[^<>]*)>)?(?:"
-    r" F=<[^<>]*>)?(?: P=<[^<>]*>)?"
+    r"(?P<to>:\w+:|\"(?:[^\"\\]|\\.)*\"@[^\s<>]*?|[^\s<>\"]+?)(?=[ :]|\Z)(?!:[^ ])(?: \([^()]*\))?"
+    r"(?: <(?P<original>[^<>]*)>)?(?: F=<[^<>]*>)?(?: P=<[^<>]*>)?"
     r"(?: R=(?P<router>\S+))?(?: T=(?P<transport>\S+))?(?P<rest>.*)"
 )
 _STATUS = {"=>": "sent", "->": "sent", ">>": "sent", "*>": "sent", "**": "bounced", "==": "deferred"}
@@ -234,10 +281,13 @@ def arrival(text: str) -> tuple[Received, Queued] | None:
         return None
     # Only fields in front of the size are the server's own: a Message-ID stands behind it.
     login = _LOGGED_IN.fullmatch(sized["own"])
+    local = said["address"] is None
+    # Of a remote client it would be what that client says of itself.
+    caller = _CALLER.fullmatch(sized["own"]) if local else None
     sender = "" if said["sender"] == "<>" else said["sender"]
     received = Received(
         found["id"], said["name"] or "", said["address"] or "", login["method"] if login else None,
-        login["user"] if login else None, local=said["address"] is None,
+        login["user"] if login else caller["user"] if caller else None, local=local,
     )  # fmt: skip
     return received, Queued(found["id"], sender, int(sized["size"]), 1)
 
@@ -251,14 +301,24 @@ def _delivered(queue_id: str, mark: str, rest: str) -> Event:
     found = _RECIPIENT.fullmatch(rest)
     if found is None:
         return AMBIGUOUS
-    says = found["rest"].strip()
-    host = re.match(r" H=(?P<name>[^\s\[\]]{1,255} \[[0-9A-Fa-f:.]+\])", found["rest"], re.ASCII)
+    if found["to"] == "discarded":
+        return Known("discarded")
+    says = found["rest"].removeprefix(":").strip()
+    host = re.match(
+        r"(?: defer \(-?\d+\))?(?: (?!H=)[A-Z]{1,3}=\S+)* H=(?P<name>[^\s\[\]]{1,255} \[[0-9A-Fa-f:.]+\])",
+        found["rest"],
+        re.ASCII,
+    )
     relay = host["name"].replace(" ", "") if host else found["transport"]
-    return Delivered(queue_id, found["to"], _STATUS[mark], says, found["original"], relay)
+    to, original = found["to"], found["original"]
+    if "@" not in to and "@" in (original or ""):
+        # A mailbox, a pipe or a file of this machine stands for the address behind it.
+        to, original = original, None
+    return Delivered(queue_id, to, _STATUS[mark], says, original, relay)
 
 
 _ABOUT = _compiled(
-    rf"(?:H={_HOST}{_BETWEEN}{_WHOM}(?: A=\S+)? (?P<temporarily>temporarily )?rejected "
+    rf"(?:(?:F=(?P<first_sender>\S*) )?H={_HOST}{_BETWEEN}{_WHOM}(?: A=\S+)? (?P<temporarily>temporarily )?rejected "
     rf"(?P<stage>after DATA|RCPT|during MIME ACL checks|by local_scan\(\)|DATA)?(?:"
     rf" {_TO})?:? ?(?P<why>.*))"
 )
@@ -266,7 +326,10 @@ _ABOUT = _compiled(
 
 def _about(queue_id: str, text: str) -> Event:
     if found := _ABOUT.fullmatch(text):
-        return _refused(found)._replace(queue_id=queue_id)
+        refused = _refused(found)
+        return refused._replace(queue_id=queue_id, sender=refused.sender or found["first_sender"])
+    if text.startswith(("removed by ", "cancelled by ")):
+        return Gone(queue_id, "removed by hand")
     if dropped := _compiled(rf"SMTP connection from {_HOST}{_LOCAL} closed by DROP in ACL").fullmatch(text):
         return _misbehaved("dropped")(dropped)
     return Known("about a message")

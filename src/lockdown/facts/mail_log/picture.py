@@ -244,7 +244,7 @@ class Picture:
         elif status == b"deferred":
             self.deferred.add(domain, ONE)
             self.deferrals.add(plain_reason(says).encode(), ONE)
-        else:
+        elif status in (b"bounced", b"expired"):  # not what asks whether a recipient is there
             self.bounced.add(domain, ONE)
 
     # ── bounds ──
@@ -343,7 +343,7 @@ def _disconnected(picture: Picture, event: Disconnected) -> None:
 def _refused(picture: Picture, event: Refused) -> None:
     said = event.reason if event.how == "reject" else f"{event.how}: {event.reason}"
     picture.refused.add(said.encode(), ONE)
-    if event.address:
+    if event.address and event.how != "reject_warning":
         picture.refused_clients.add(event.address.encode(), ONE)
 
 
@@ -419,8 +419,8 @@ def taken_apart(whole: bytes) -> tuple[bytes, bytes]:
 
 
 def domain_of(address: bytes) -> bytes:
-    """Behind the last @, in small letters."""
-    return address.rpartition(b"@")[2].lower()
+    """Behind the last @, in small letters; nothing for a name of this machine."""
+    return address.rpartition(b"@")[2].lower() if b"@" in address else b""
 
 
 _SAME = tuple(

@@ -115,6 +115,15 @@ def _complaint(found: re.Match[str]) -> Event:
 
 _ANYWHERE = _table(
     (_LEVEL.pattern, _complaint),
+    (r"idle timeout -- exiting|using backwards-compatible default .*", lambda _: Known("master")),
+    # What `-v` in master.cf adds: words of functions, and the dialogue.
+    (
+        (
+            r"[a-z0-9]+_[a-z0-9_]{1,60}(?:\[\d+\])?: .*|(?:> |< |>>> |<<< |=== )[^\s\[\]]{0,255}\[[^\[\]\s]{1,108}\].*|"
+            r"(?:send attr|input attribute|(?:private|public)/\S+ socket).*"
+        ),
+        lambda _: Known("verbose"),
+    ),
     (r"table \S+ has changed -- restarting", lambda _: Known("table changed")),
     (r"daemon started -- version .*|reload -- version .*", lambda _: Known("started")),
     (
@@ -138,7 +147,7 @@ _ANYWHERE = _table(
     (
         (
             r"(?:SSL_accept|SSL_connect|TLS SNI|certificate verification|\S+: (?:certificate|subject_CN|"
-            r"re-using|save|TLS|Matched|CommonName|Untrusted|Trusted|depth)).*"
+            r"re-using|save|TLS|Matched|CommonName|Untrusted|Trusted|depth)|TLS handshake failed for service).*"
         ),
         lambda m: _tls_words(m),
     ),
@@ -266,17 +275,23 @@ def _reason(words: str) -> str:
     return "other"
 
 
+# A rule that lets the message go on refuses nothing.
+_LET_ON = (
+    r"warn|filter|prepend|bcc|client|permit|dunno|info|trace|replace|proxy-accept|milter-header-(?!re|di|ho)[a-z]+"
+)
 _RULED = (
-    rf"(?:{_ID}: )?(?P<how>reject|reject_warning|warn|hold|discard|filter|redirect|prepend|bcc|client|"
-    rf"permit|dunno|info|trace|reject_verify|defer)"
+    rf"(?:{_ID}: )?(?P<how>reject|reject_warning|hold|discard|redirect|reject_verify|defer)"
     rf": {_STAGE} from {_CLIENT}: (?P<rest>.*)"
 )
 _MILTER = rf"(?:{_ID}: )?(?P<how>milter-[a-z-]{{3,30}}|proxy-[a-z]{{3,12}}): {_STAGE}(?: from {_CLIENT})?: (?P<rest>.*)"
 _SMTPD = _table(
     (rf"connect from {_CLIENT}", lambda m: Connected(m["name"], m["address"])),
     (rf"disconnect from {_CLIENT}(?P<counts>(?: [a-z]+=\d+(?:/\d+)?)*)", _disconnected),
+    # Before a proxy there is no queue yet; the server behind it says the same with a queue id.
+    (rf"NOQUEUE: client={_CLIENT}(?:, (?:sasl_|orig_).*)?", lambda _: Known("client")),
     (rf"{_ID}: client={_CLIENT}(?P<rest>(?:, (?:sasl_|orig_).*)?)", _received),
     (_RULED, _refused),
+    (rf"(?:{_ID}: )?(?:{_LET_ON}): .*", lambda _: Known("by a rule")),
     (_MILTER, _refused),
     (
         (
@@ -287,7 +302,6 @@ _SMTPD = _table(
         _misbehaved,
     ),
     (r"(?P<what>discarding EHLO keywords): [A-Z0-9 -]*", lambda _: Known("EHLO")),
-    (rf"{_ID}: (?:replace|prepend|warn|info|bcc|redirect): .*", lambda _: Known("by a rule")),
 )
 
 # ── the queue ──
@@ -307,9 +321,11 @@ _CLEANUP = _table(
         rf"{_ID}: (?:resent-)?message-id=(?:<(?P<in>[^<>]*)>|(?P<bare>.*))",
         lambda m: Identified(m["id"], m["in"] if m["in"] is not None else m["bare"]),
     ),
+    (rf"{_ID}: (?:{_LET_ON}): .*", lambda _: Known("by a rule")),
     (_MILTER, _refused),
+    (rf"{_ID}: to=.*", lambda m: _delivered(m[0])),
     (
-        rf"{_ID}: (?P<how>milter-header-redirect|milter-[a-z-]+): .*",
+        rf"{_ID}: (?P<how>milter-[a-z-]+): .*",
         lambda m: Refused(m["id"], m["how"], "", "", "", None, "", "", "unclear"),
     ),
     (
@@ -319,8 +335,7 @@ _CLEANUP = _table(
         ),
         lambda m: Refused(m["id"], m["how"], m["stage"], "", "", None, "", "", f"by its {m['stage']}"),
     ),
-    (rf"{_ID}: (?:info|warn|warning|replace|prepend|strip|bcc): .*", lambda _: Known("by a rule")),
-    (rf"{_ID}: warning: (?P<level>header|body|mime-header) .*", lambda _: Known("by a rule")),
+    (rf"{_ID}: (?:warning|strip): .*", lambda _: Known("by a rule")),
 )
 _PICKUP = _table(
     (
@@ -382,7 +397,7 @@ _DELIVER = _table(
     (
         (
             rf"{_ID}: (?P<says>enabling PIX workarounds|Cannot start TLS|SMTPUTF8 is required|breaking line|"
-            rf"sender_dependent|passing|replacing).*"
+            rf"sender_dependent|passing|replacing|TLS is required|Server certificate not).*"
         ),
         lambda _: Known("delivery"),
     ),
@@ -445,7 +460,10 @@ _POSTSCREEN = _table(
         ),
         _refused,
     ),
-    (r"cache \S+ full cleanup: .*|entering STRESS mode.*|leaving STRESS mode.*", lambda _: Known("postscreen")),
+    (
+        r"cache \S+ full cleanup: .*|close database .*|(?:entering|leaving) STRESS mode.*",
+        lambda _: Known("postscreen"),
+    ),
 )
 
 
@@ -462,12 +480,16 @@ _DNSBLOG = _table(
     ),
 )
 _CACHES = _table(
-    (r"cache \S+ full cleanup: .*|close database .*|open database .*", lambda _: Known("cache")),
+    (
+        r"cache \S+ full cleanup: .*|(?:close|open) database .*|open \w+ TLS cache .*|write \w+ TLS cache entry .*",
+        lambda _: Known("cache"),
+    ),
 )
 _TLSPROXY = _table(
     (rf"(?:CONNECT (?:from|to)|DISCONNECT) {_CLIENT_ONLY}", lambda _: Known("TLS")),
 )
 
+_WORDS = _table((r"(?!warning: |error: |fatal: |panic: ).*", lambda _: Known("words")))
 _DAEMONS: dict[str, Table] = {
     **dict.fromkeys(("smtpd", "qmqpd"), _SMTPD),
     **dict.fromkeys(("qmgr", "nqmgr", "oqmgr"), _QMGR),
@@ -477,9 +499,14 @@ _DAEMONS: dict[str, Table] = {
     **dict.fromkeys(("bounce", "trace"), _BOUNCE),
     **dict.fromkeys(("postsuper", "showq"), _POSTSUPER),
     **dict.fromkeys(("verify", "tlsmgr", "scache"), _CACHES),
+    **dict.fromkeys(("postlog", "postfix"), _WORDS),
     "cleanup": _CLEANUP, "pickup": _PICKUP, "anvil": _ANVIL, "postscreen": _POSTSCREEN, "dnsblog": _DNSBLOG,
     "tlsproxy": _TLSPROXY,
 }  # fmt: skip
+
+
+_SOLARIS = re.compile(r"\A\[ID \d{1,8} [a-z0-9]{1,8}\.[a-z]{1,8}\] ")
+"""Its syslogd puts the identity and the level of a message in front of the text."""
 
 
 def _first(table: Iterable[tuple[re.Pattern[str], Maker]], text: str) -> Event | None:
@@ -491,6 +518,7 @@ def _first(table: Iterable[tuple[re.Pattern[str], Maker]], text: str) -> Event |
 
 def postfix(daemon: str, text: str) -> Event:
     """What this daemon says."""
+    text = _SOLARIS.sub("", text)
     # Of a log under attack these are most lines, and they would be tried last.
     if text.startswith("warning: "):
         return _complaint_of(text)

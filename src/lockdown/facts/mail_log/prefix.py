@@ -36,7 +36,8 @@ _STAMP = re.compile(
     r"|[A-Z][a-z]{2} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [A-Z]{3,5}"
     r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S{0,24}"
     r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|[+-]\d\d:?\d\d))?"
-    r"|\[? *\d{1,12}\.\d{3,9}\]?) "
+    r"|\[? *\d{1,12}\.\d{3,9}\]?|@[0-9a-f]{24}) "
+    r"(?:<[a-z0-9]{1,8}\.[a-z]{1,8}> )?"  # FreeBSD's syslogd, when it is asked to be verbose
 )
 _RFC5424 = re.compile(
     r"<\d{1,3}>1 (?P<stamp>\S+) (?P<host>\S+) (?P<tag>\S+) (?P<pid>\S+) \S+ "
@@ -54,7 +55,8 @@ POSTFIX_DAEMONS = frozenset(
         "nqmgr", "oqmgr", "pickup", "pipe", "postalias", "postcat", "postdrop", "postfix-script", "postkick", "postlog",
         "postlogd", "postmap", "postmulti", "postqueue", "postscreen", "postsuper", "proxymap", "proxywrite", "qmgr",
         "qmqpd", "relay", "retry", "scache", "sendmail", "showq", "smtp", "smtpd", "spawn", "tlsmgr", "tlsproxy",
-        "trace", "trivial-rewrite", "verify", "virtual", "set-permissions", "postconf",
+        "trace", "trivial-rewrite", "verify", "virtual", "set-permissions", "postconf", "postfix",
+        "postmulti-script",
     )
 )  # fmt: skip
 _DOVECOT_SERVICES = frozenset(
@@ -108,6 +110,8 @@ def _named(stamp: str, host: str, tag: str, worker: str, pid: str, text: str) ->
     first, _, last = tag.rpartition("/")
     if first and last in POSTFIX_DAEMONS:
         return Line(stamp, host, "postfix", first.partition("/")[0], last, pid, text)
+    if tag == "postfix":
+        return Line(stamp, host, "postfix", tag, tag, pid, text)
     if tag == "dovecot-auth":
         return Line(stamp, host, "dovecot", "dovecot", "", pid, f"auth: {text}")
     if tag.partition("/")[0] in OTHERS:
@@ -128,7 +132,9 @@ _EXIM_TEXT = re.compile(
     r"(?:\[\d+\] )?(?:(?:\w{6}-\w{6}-\w{2}|\w{6}-\w{11}-\w{4}) |H=|U=|SMTP |TLS |no MAIL in |no host name |"
     r"no IP address |"
     r"[\w-]{1,40} authenticator |unexpected |rejected |Start queue run|End queue run|exim \d|daemon |pid \d|"
-    r"Warning: |remote host |ident |failed |cwd=|recipients? |refused |auth_|login |too many |DKIM|SPF|\d+ args:)"
+    r"Warning: |remote host |ident |failed |cwd=|recipients? |refused |auth_|login |too many |DKIM|SPF|\d+ args:|"
+    r"Connection from |unqualified |Failed |socket bind|listening |malware acl |spam acl |SIGTERM |host lookup |"
+    r"retry time )"
 )
 
 
@@ -153,6 +159,8 @@ def when(stamp: str, now: datetime) -> datetime | None:
     stamp = stamp.strip("[] ")
     if found := _SYSLOG.match(stamp):
         return _of_syslog(found, now)
+    if re.fullmatch(r"@[0-9a-f]{24}", stamp):
+        return _of_tai(int(stamp[1:17], 16), int(stamp[17:], 16))
     if re.fullmatch(r"\d{1,12}\.\d{3,9}", stamp):
         seconds = float(stamp)
         # A monotonic stamp counts from the start of the machine, which is not known here.
@@ -165,6 +173,12 @@ def when(stamp: str, now: datetime) -> datetime | None:
         return (at if at.tzinfo else at.replace(tzinfo=now.tzinfo)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def _of_tai(seconds: int, parts: int) -> datetime | None:
+    """A label of multilog's: it counts from 10 s before 1970, and 2 to the 62 stands for that."""
+    at = seconds - (1 << 62) - 10
+    return datetime.fromtimestamp(at + parts / 1e9, UTC) if 1e8 < at < 4e9 else None
 
 
 def _of_syslog(found: re.Match[str], now: datetime) -> datetime | None:
