@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from lockdown.agent import verbs
+from lockdown.agent.acting import Actor, recover_first
 from lockdown.engine.apply_record import records
 from lockdown.engine.own_folder import bring_over
 from lockdown.engine.undo import alone
@@ -64,6 +66,22 @@ def test_what_is_there_already_is_never_replaced(directory: StateDirectory) -> N
     write_apply(directory.path / "applies", "20261123-120000", "services.x", "tcp/1", "committed")
     bring_over(directory)
     assert ids(directory) == ["20261124-120000"]
+
+
+@as_root
+def test_an_apply_that_an_earlier_version_has_left_half_done_is_ended_by_the_agents_start(
+    directory: StateDirectory,
+) -> None:
+    write_apply(directory.path / "applies", "20261124-120000", "services.x", "tcp/1")
+    asked: list[tuple[str, ...]] = []
+
+    class Acts(Actor):
+        def run(self, arguments: tuple[str, ...], seconds: float) -> verbs.Reply:
+            asked.append(arguments)
+            return verbs.Acted("20261124-120000", "rolled back", ["it was cut off; it is rolled back"], 0)
+
+    assert list(recover_first(directory, Acts(""))) == ["it was cut off; it is rolled back"]
+    assert asked == [("rollback", "--interrupted")]
 
 
 @as_root

@@ -143,6 +143,7 @@ def test_the_connection_that_applied_it_cannot_confirm_it(machine: Machine) -> N
     assert ran.returncode != 0
     assert "the connection that it was applied over" in ran.stderr
     assert "on probation" in machine.lockdown("history").stdout
+    assert "is on probation: in " in machine.lockdown("doctor", check=False).stdout
 
 
 def test_where_nobody_can_tell_whether_mail_flows_it_is_on_probation_whatever_it_changes(machine: Machine) -> None:

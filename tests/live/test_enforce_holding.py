@@ -106,6 +106,7 @@ def test_one_plan_and_an_account_can_be_held_locked_and_let_go(machine: Machine)
     assert done["state"] == "applied", done
     assert machine.path(HOLD_TABLE).exists() and machine.path(DENY_TABLE).exists()
     assert typed(machine, "plan", "monitoring")["id"] is None, "there is nothing left to do"
+    assert "no apply is half done" in machine.lockdown("doctor", check=False).stdout, "the agent tells it"
     assert send(machine, "anna", "nobody is held") == "taken"
     wait_for_mail(machine, "bert", "nobody is held")
 

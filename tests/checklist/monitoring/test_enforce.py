@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lockdown.checklist.monitoring.audit_holding import audit_holding
@@ -203,6 +203,7 @@ def test_what_dovecot_says_itself_keeps_its_passwords_and_shows_our_table() -> N
 
 
 @example("{\n  driver = pam\n}\n", "")
+@settings(max_examples=40)
 @given(st.text(alphabet="passdb {}=\n\t!include/*.deny", max_size=200), st.text(max_size=80))
 def test_files_of_strangers_never_raise(conf: str, there: str) -> None:
     snapshot = machine(WITH_LIST, conf=conf, there=there)
