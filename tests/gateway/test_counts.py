@@ -93,6 +93,18 @@ def test_what_is_vouched_for_after_its_count_has_expired_makes_nobody_owed(tmp_p
     assert counts.asked(client) == (1, 0)
 
 
+def test_what_was_held_is_not_counted_for_whom_it_was_meant_and_still_is_for_who_sent_it(tmp_path: Path) -> None:
+    one, two = worker(tmp_path, 0), worker(tmp_path, 1)
+    here = one.connected("198.51.100.7")
+    for _ in range(5):
+        one.message(here, [address("anna@example.org")], 1000)
+        one.spare([address("Anna@example.org")], 1000)
+    one.look()
+    two.look()
+    there = two.connected("198.51.100.8")
+    assert two.message(there, [address("anna@example.org")], 10) == (Repetition(6, 5010), Repetition(1, 10))
+
+
 def test_nothing_is_poured_out_twice(tmp_path: Path) -> None:
     one, two = worker(tmp_path, 0), worker(tmp_path, 1)
     client = one.connected("198.51.100.7")

@@ -130,6 +130,33 @@ class _Volume:
         return self.total is self._looked
 
 
+class _Account:
+    """What was counted for one key, and what was taken off it again: for one it was vouched for, or it was held."""
+
+    __slots__ = ("off", "on")
+
+    def __init__(self, on: PairTally, off: PairTally, key: str) -> None:
+        self.on, self.off = _Volume(on, key), _Volume(off, key)
+
+    @property
+    def total(self) -> Repetition:
+        """What is held against it."""
+        total, (messages, octets) = self.on.total, self.off.total
+        if not messages:
+            return total
+        # What is taken off is written down a moment after it was counted, and so forgotten a moment later.
+        return _new(Repetition, (max(0, total.messages - messages), max(0, total.size_bytes - octets)))
+
+    def pour(self, now: float) -> bool:
+        """Into the shared tallies; whether anything had come."""
+        return self.on.pour(now) | self.off.pour(now)
+
+    @property
+    def rests(self) -> bool:
+        """Nothing has come since the last look."""
+        return self.on.rests and self.off.rests
+
+
 class _Open:
     """Connections open for one key: here, and in the other workers at the last look."""
 
@@ -160,29 +187,20 @@ class _Open:
 class _Network:
     """A prefix that talks to us."""
 
-    __slots__ = ("open", "sent", "vouched")
+    __slots__ = ("open", "sent")
 
     def __init__(self, counts: Counts, prefix: str) -> None:
         self.open = _Open(counts.open, prefix)
-        self.sent = _Volume(counts.networks, prefix)
-        self.vouched = _Volume(counts.vouched_networks, prefix)
+        self.sent = _Account(counts.networks, counts.vouched_networks, prefix)
 
     def pour(self, now: float) -> bool:
         """Everything; whether it is still in use."""
-        return self.open.pour(now) | self.sent.pour(now) | self.vouched.pour(now)
+        return self.open.pour(now) | self.sent.pour(now)
 
     @property
     def rests(self) -> bool:
         """It is connected and silent."""
-        return self.open.rests and self.sent.rests and self.vouched.rests
-
-    def counted(self, sent: Repetition) -> Repetition:
-        """What is held against it of all that it has sent."""
-        messages, octets = self.vouched.total
-        if not messages:
-            return sent
-        # What was vouched for is written down a moment after it was counted, and so forgotten a moment later.
-        return _new(Repetition, (max(0, sent.messages - messages), max(0, sent.size_bytes - octets)))
+        return self.open.rests and self.sent.rests
 
 
 class _Host:
@@ -219,6 +237,9 @@ class Counts:
     def __init__(self, settings: Settings, directory: Path, worker: int, workers: int) -> None:
         monitoring, window = settings.monitoring, settings.attachments.window
 
+        def pairs(name: str) -> PairTally:
+            return PairTally(directory, name, worker=worker, workers=workers, window=window)
+
         def tally(name: str, window: timedelta) -> Tally:
             return Tally(directory, name, worker=worker, workers=workers, window=window)
 
@@ -226,10 +247,9 @@ class Counts:
         self.connects = tally("connects", monitoring.client_rate.per)
         self.recipients = tally("recipients", monitoring.recipient_rate.per)
         self.refusals = tally("refused", monitoring.refused_rate.per)
-        self.networks = PairTally(directory, "networks", worker=worker, workers=workers, window=window)
+        self.networks, self.mailboxes = pairs("networks"), pairs("mailboxes")
+        self.vouched_networks, self.spared_mailboxes = pairs("vouched-networks"), pairs("spared-mailboxes")
         self.vouched_recipients = tally("vouched-recipients", monitoring.recipient_rate.per)
-        self.vouched_networks = PairTally(directory, "vouched-networks", worker=worker, workers=workers, window=window)
-        self.mailboxes = PairTally(directory, "mailboxes", worker=worker, workers=workers, window=window)
         self.trusted = networks(settings.gateway.trusted_networks)
         self._known = tally("known", _KNOWN_FOR)
         self.good: set[str] = set()
@@ -240,7 +260,7 @@ class Counts:
         self._turn = 0
         self._hosts: dict[str, _Host] = {}
         self._networks: dict[str, _Network] = {}
-        self._mailboxes: dict[str, _Volume] = {}
+        self._mailboxes: dict[str, _Account] = {}
 
     def network(self, prefix: str) -> _Network:
         """The counts of a prefix."""
@@ -288,8 +308,7 @@ class Counts:
 
     def from_network(self, client: Client) -> Repetition:
         """What has come from the client's network within the window."""
-        network = self._hosts[client.address].network
-        return network.counted(network.sent.total)
+        return self._hosts[client.address].network.sent.total
 
     def is_known(self, client: Client) -> bool:
         """Whether good mail has come from its network lately."""
@@ -297,27 +316,36 @@ class Counts:
 
     def put_off(self, client: Client) -> None:
         """A MAIL was refused: who does not heed a 4xx comes nearer to the 5xx (rule R21)."""
-        self._hosts[client.address].network.sent.add(1, 0)
+        self._hosts[client.address].network.sent.on.add(1, 0)
 
     def message(self, client: Client, recipients: Iterable[Address], size_bytes: int) -> tuple[Repetition, Repetition]:
         """One more message: what has come from its network, and to the one of its recipients that has had most."""
         most, mailboxes = _NOTHING, self._mailboxes
         for local, domain, _, _, _ in recipients:
             mailbox = f"{local}@{domain}".lower()
-            received = (mailboxes.get(mailbox) or self._mailbox(mailbox)).add(1, size_bytes)
+            account = mailboxes.get(mailbox) or self._mailbox(mailbox)
+            account.on.add(1, size_bytes)
+            received = account.total
             if most is _NOTHING or received.size_bytes > most.size_bytes:
                 most = received
-        network = self._hosts[client.address].network
-        return network.counted(network.sent.add(1, size_bytes)), most
+        sent = self._hosts[client.address].network.sent
+        sent.on.add(1, size_bytes)
+        return sent.total, most
 
     def vouch(self, client: Client, recipients: int, size_bytes: int) -> None:
         """That message is not to be held against who brought it; he may have left meanwhile."""
         host = self._host(client.address)
         host.vouched.total += recipients
-        host.network.vouched.add(1, size_bytes)
+        host.network.sent.off.add(1, size_bytes)
 
-    def _mailbox(self, mailbox: str) -> _Volume:
-        self._mailboxes[mailbox] = new = _Volume(self.mailboxes, mailbox)
+    def spare(self, recipients: Iterable[Address], size_bytes: int) -> None:
+        """That message does not come to these: whom a flood is aimed at is to get what is not of it."""
+        for local, domain, _, _, _ in recipients:
+            mailbox = f"{local}@{domain}".lower()
+            (self._mailboxes.get(mailbox) or self._mailbox(mailbox)).off.add(1, size_bytes)
+
+    def _mailbox(self, mailbox: str) -> _Account:
+        self._mailboxes[mailbox] = new = _Account(self.mailboxes, self.spared_mailboxes, mailbox)
         return new
 
     def freeze(self) -> None:

@@ -270,8 +270,10 @@ class Transaction:
                 await self._worker.restraints.wait(seconds)
         if verdict is not ACCEPT and verdict.kind >= _DEFER:
             self.hang_up = verdict.kind is Kind.HANG_UP
+            self._worker.counts.spare(mail.recipients, self.size)
             return self._turn_down(_word(verdict), refusal(verdict, self.id), verdict.says, verdict)
         if verdict is not ACCEPT and verdict.kind is Kind.QUARANTINE:
+            self._worker.counts.spare(mail.recipients, self.size)
             return await self._hold(verdict, mail.header)
         self._mark = None if verdict is ACCEPT else verdict
         return await self._deliver(verdict, mail.header)

@@ -3,7 +3,8 @@
 Form over a limit is refused, or held for a person where it may be honest (parts, nesting, what could not be read).
 Repetition is answered to the flood alone: a network over its window is put off, and refused for good when it is far
 over; when a recipient's window is over, large mail and busy networks are put off while small mail from quiet networks
-still gets through. A message is never put off for its own octets: only for those that came before it.
+still gets through. What is held or refused does not come to the recipient, so for him it does not count. A message is
+never put off for its own octets: only for those that came before it.
 A letter that somebody vouches for, one of few to its recipient, is not held against its network: a newsletter is many
 of these, and a bomb is none.
 Trusted networks and `never_limit` are counted, never limited in repetition; form binds everybody.
