@@ -12,11 +12,15 @@ import pytest
 
 from lockdown.agent import verbs
 from lockdown.agent.deeds import Deeds, Peer
-from lockdown.agent.queue_deeds import MOST_HOLDS, QueueDeeds
+from lockdown.agent.queue_deeds import MOST_HOLDS, QueueDeeds, QueueKeeper
+from lockdown.config import Monitoring
+from lockdown.engine.queue import QueueSurgery
+from lockdown.engine.queue_record import Deed, State, record
 from lockdown.host.queue_hands import Found, Outcome, Restored
-from lockdown.model.queued import Fingerprint, Queued
+from lockdown.model.queued import Fingerprint, Held, Queued
 from lockdown.model.snapshot import Snapshot
 from lockdown.model.unknown import Unknown
+from tests.rig.network import eventually
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 GATEWAY, ROOT = Peer(4711, os.getpid()), Peer(0, os.getpid())
@@ -25,7 +29,7 @@ GATEWAY, ROOT = Peer(4711, os.getpid()), Peer(0, os.getpid())
 class Paper:
     """A queue on paper."""
 
-    kind, unread = "paper", 0
+    kind, unread, broken = "paper", 0, ""
 
     def __init__(self, *messages: Queued) -> None:
         self.messages = {it.id: it for it in messages}
@@ -52,16 +56,20 @@ class Paper:
     def whole(self, one: Fingerprint, most: int = 0) -> bytes:
         return b"x"
 
-    def archive(self, messages: Sequence[Fingerprint], to: Path) -> tuple[list[Fingerprint], str]:
+    def archive(self, messages: Sequence[Fingerprint], to: Path, tell: object = None) -> tuple[list[Fingerprint], str]:
+        if self.broken:
+            raise OSError(28, self.broken)
         to.write_bytes(b"x")
         return list(messages), "0" * 64
 
-    def remove(self, messages: Sequence[Fingerprint]) -> Outcome:
+    def remove(self, messages: Sequence[Fingerprint], tell: object = None) -> Outcome:
         for one in messages:
             del self.messages[one.id]
         return Outcome(done=list(messages))
 
-    def restore(self, archive: Path, digest: str, already: Callable[[Fingerprint], bool]) -> Restored:
+    def restore(
+        self, archive: Path, digest: str, already: Callable[[Fingerprint], bool], tell: object = None
+    ) -> Restored:
         raise NotImplementedError
 
 
@@ -104,7 +112,73 @@ def test_the_gateway_may_have_a_flood_held_and_released_but_only_root_deletes(pa
     again = deeds.answer(FLOOD, NOW, GATEWAY)
     assert isinstance(again, verbs.QueueHeld)
     assert isinstance(deeds.answer(verbs.DeleteQueued(deed=again.deed, by="root"), NOW, ROOT), verbs.Done)
-    assert list(paper.messages) == ["AAAAA1"]
+    assert len(paper.messages) == 41  # nobody is kept waiting for it
+    house(paper, tmp_path)
+    assert list(paper.messages) == ["AAAAA1"] and deed_of(tmp_path, again.deed).state is State.DELETED
+
+
+def house(paper: Paper, state: Path) -> list[str]:
+    """Who keeps house looks."""
+    return QueueDeeds(state, lambda: paper).keep_house(NOW, Monitoring())
+
+
+def deed_of(state: Path, id: str) -> Deed:
+    return record(state, id).deed()
+
+
+def held_and_due(paper: Paper, state: Path) -> str:
+    deeds = _deeds(paper, state)
+    held = deeds.answer(FLOOD, NOW, ROOT)
+    assert isinstance(held, verbs.QueueHeld)
+    assert isinstance(deeds.answer(verbs.DeleteQueued(deed=held.deed, by="root"), NOW, ROOT), verbs.Done)
+    assert deed_of(state, held.deed).state is State.DUE
+    return held.deed
+
+
+def test_who_changes_his_mind_before_it_is_deleted_lets_all_of_it_go(paper: Paper, tmp_path: Path) -> None:
+    id = held_and_due(paper, tmp_path)
+    QueueSurgery(tmp_path, paper).undo(id, "root")
+    assert house(paper, tmp_path) == [] and len(paper.messages) == 41
+    assert {it.queue for it in paper.messages.values()} == {"deferred"}
+
+
+def test_what_was_asked_for_is_done_at_once_and_after_a_restart_too(paper: Paper, tmp_path: Path) -> None:
+    """The agent ends after the answer, and before the deed; the next one begins with it."""
+    held_and_due(paper, tmp_path)
+    keeper = QueueKeeper(queue := QueueDeeds(tmp_path, lambda: paper), Monitoring())
+    keeper.start()
+    eventually(lambda: list(paper.messages) == ["AAAAA1"], "what was due is deleted")
+    paper.messages["BBBBB1"] = queued("BBBBB1", "flood@example.net")
+    held = queue.answer(FLOOD, NOW)
+    assert isinstance(held, verbs.QueueHeld)
+    queue.answer(verbs.DeleteQueued(deed=held.deed, by="root"), NOW)
+    eventually(lambda: list(paper.messages) == ["AAAAA1"], "it is deleted, ten minutes before the next look")
+    keeper.stop()
+    keeper.join(10)
+    assert not keeper.is_alive()
+
+
+def test_why_it_is_not_deleted_stands_in_the_record_once_and_it_is_tried_again(paper: Paper, tmp_path: Path) -> None:
+    id = held_and_due(paper, tmp_path)
+    paper.broken = "No space left on device"
+    for _ in range(2):
+        assert "No space left" in house(paper, tmp_path)[0]
+    assert len(paper.messages) == 41 and deed_of(tmp_path, id).state is State.DUE
+    assert "No space left" in deed_of(tmp_path, id).progress
+    assert [entry.event for entry in deed_of(tmp_path, id).entries].count("not-deleted") == 1
+    paper.broken = ""
+    house(paper, tmp_path)
+    assert deed_of(tmp_path, id).state is State.DELETED and deed_of(tmp_path, id).progress == ""
+
+
+def test_a_flood_is_held_while_another_deed_is_at_work(paper: Paper, tmp_path: Path) -> None:
+    """A deletion of tens of thousands takes seconds; no hold waits for it."""
+    surgery = QueueSurgery(tmp_path, paper)
+    first = surgery.hold_chosen((("id", "FFFFF1"),), "", "tester", NOW)
+    assert isinstance(first, Held)
+    with record(tmp_path, first.id).alone():
+        second = surgery.hold_chosen((("sender", "flood@example.net"),), "", "tester", NOW)
+    assert isinstance(second, Held) and second.count == 39
 
 
 def test_what_is_released_is_not_deleted(paper: Paper, tmp_path: Path) -> None:

@@ -115,8 +115,8 @@ def release_queued(state: Path, deed: str, *, by: str) -> verbs.Done | verbs.Ref
 
 
 def delete_queued(state: Path, deed: str, *, by: str) -> verbs.Done | verbs.Refused | Unknown:
-    """Have archived and deleted what a deed holds."""
-    return _deed(ask(state, verbs.DeleteQueued(deed=deed, by=by), timeout=ACT_SECONDS))
+    """Have archived and deleted what a deed holds: it is begun when this returns, and `lockdown queue status` tells."""
+    return _deed(ask(state, verbs.DeleteQueued(deed=deed, by=by), timeout=60.0))
 
 
 def grip_user(
@@ -132,9 +132,9 @@ def grip_user(
     return _deed(ask(state, request, timeout=120.0))
 
 
-def release_user(state: Path, user: str, *, by: str) -> verbs.Done | verbs.Refused | Unknown:
-    """Have an account let go, and what was held for it sent."""
-    return _deed(ask(state, verbs.ReleaseUser(user=user, by=by), timeout=300.0))
+def release_user(state: Path, user: str, *, by: str, send: bool = True) -> verbs.Done | verbs.Refused | Unknown:
+    """Have an account let go, and what was held for it sent, or left in hold."""
+    return _deed(ask(state, verbs.ReleaseUser(user=user, by=by, send=send), timeout=300.0))
 
 
 def _held(reply: verbs.Reply | Unknown) -> verbs.QueueHeld | verbs.Refused | Unknown:

@@ -11,13 +11,14 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import assert_never
 
 from lockdown.agent import verbs
 from lockdown.config import Monitoring
+from lockdown.engine.held_mail import written_down
 from lockdown.engine.queue import HandsOrWhy, QueueSurgery, hands_here
 from lockdown.model.errors import OperatorError
 from lockdown.model.queued import Fingerprint, Held
@@ -35,6 +36,8 @@ class QueueDeeds:
     def __init__(self, directory: Path, hands: Callable[[], HandsOrWhy] = hands_here) -> None:
         self._directory, self._hands = directory, hands
         self._made: deque[datetime] = deque(maxlen=MOST_HOLDS)
+        self.due = threading.Event()
+        """There is something for who keeps house."""
 
     def answer(self, request: verbs.QueueRequest, now: datetime) -> verbs.Reply:
         """Do it, if it is in bounds."""
@@ -49,7 +52,9 @@ class QueueDeeds:
                 case verbs.ReleaseQueued():
                     return verbs.Done(surgery.release(request.deed, request.by))
                 case verbs.DeleteQueued():
-                    return verbs.Done(surgery.delete(request.deed, request.by))
+                    deed = surgery.delete_later(request.deed, request.by)
+                    self.due.set()
+                    return verbs.Done(f"{deed.count} messages are being archived and deleted")
                 case _:
                     assert_never(request)
         except OperatorError as problem:
@@ -75,6 +80,10 @@ class QueueDeeds:
             self._made.append(now)
         return verbs.QueueHeld(held.id, held.count, held.octets, held.gone, held.undo, held.says)
 
+    def write_down(self, ids: Collection[str], user: str, by: str, now: datetime) -> str:
+        """What a held account has handed in becomes a deed; in words, what to type for it."""
+        return written_down(self._directory, self._hands(), ids, user, by, now)
+
     def keep_house(self, now: datetime, settings: Monitoring) -> list[str]:
         """What is due, in words; nothing where no mail server is."""
         hands = self._hands()
@@ -84,21 +93,25 @@ class QueueDeeds:
 
 
 class QueueKeeper(threading.Thread):
-    """Looks every ten minutes for what is due."""
+    """Does what is due: at its start what was cut off, then whatever is asked for, and looks every ten minutes."""
 
     def __init__(self, deeds: QueueDeeds, settings: Monitoring) -> None:
         super().__init__(name="queue-keeper", daemon=True)
-        self._deeds, self._settings, self._end = deeds, settings, threading.Event()
+        self._deeds, self._settings = deeds, settings
+        self._ends = False
 
     def run(self) -> None:
         """What goes wrong once is told, and tried again the next time."""
-        while not self._end.wait(_HOUSE_SECONDS):
+        while not self._ends:
+            self._deeds.due.clear()
             try:
                 for line in self._deeds.keep_house(datetime.now(UTC), self._settings):
                     print(f"lockdown agent: queue: {line}", file=sys.stderr, flush=True)
             except (OperatorError, OSError) as error:
                 print(f"lockdown agent: queue: {error}", file=sys.stderr, flush=True)
+            self._deeds.due.wait(_HOUSE_SECONDS)
 
     def stop(self) -> None:
         """A deletion under way is not waited for: it is gone on with after the next start."""
-        self._end.set()
+        self._ends = True
+        self._deeds.due.set()

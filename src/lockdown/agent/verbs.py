@@ -121,7 +121,7 @@ class ReleaseQueued(Verb, frozen=True, tag="release-queued"):
 
 
 class DeleteQueued(Verb, frozen=True, tag="delete-queued"):
-    """Archive what a deed holds, and take it out of the queue."""
+    """Archive what a deed holds, and take it out of the queue; the answer comes before it is done."""
 
     deed: DeedId
     by: Text
@@ -145,10 +145,11 @@ class GripUser(Verb, frozen=True, tag="grip-user"):
 
 
 class ReleaseUser(Verb, frozen=True, tag="release-user"):
-    """Let an account go, and send what was held for it."""
+    """Let an account go, and send what was held for it; or leave that in hold, where a thief has written it."""
 
     user: UserName
     by: Text
+    send: bool = True
 
 
 QueueRequest = HoldQueued | HoldMessages | ReleaseQueued | DeleteQueued

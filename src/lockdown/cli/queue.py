@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from lockdown.cli.durations import DurationType
-from lockdown.cli.options import common_options, operator_name, paint, print_json, print_table, printable
+from lockdown.cli.options import (
+    common_options,
+    operator_name,
+    paint,
+    print_json,
+    print_labelled,
+    print_table,
+    printable,
+)
 from lockdown.model.errors import OperatorError
 from lockdown.model.units import ByteSize, show_duration
 from lockdown.model.unknown import Unknown
@@ -24,7 +32,6 @@ from lockdown.model.unknown import Unknown
 if TYPE_CHECKING:
     from lockdown.config import Settings
     from lockdown.engine.queue import By, Choice, Group, Groups, Hands, Preview, QueueSurgery
-    from lockdown.engine.queue_record import Deed
     from lockdown.model.queued import Queued
 
 AnyCommand = TypeVar("AnyCommand", bound=Callable[..., Any])
@@ -43,7 +50,7 @@ _OPTIONS = (
 
 @click.group(name="queue", epilog="Example:  lockdown queue top     then:  lockdown queue hold --sender x@example.net")
 def command() -> None:
-    """What waits in the mail server's queue: top, list, hold, release, delete, undo."""
+    """What waits in the mail server's queue: top, list, hold, status, release, delete, undo."""
 
 
 def choosing(function: AnyCommand) -> AnyCommand:
@@ -240,7 +247,11 @@ def hold(why: str, yes: bool, config: Path | None, as_json: bool, **given: Any) 
         print_json("queue-hold", id=held.id, count=held.count, octets=held.octets, gone=held.gone, undo=held.undo)
     else:
         click.echo(paint(printable(held.says), bold=True))
-        click.echo(f"undo:   {held.undo}\ndelete: lockdown queue delete {held.id}")
+        for label, text in (
+            ("look", f"lockdown queue status {held.id}"), ("undo", held.undo),
+            ("delete", f"lockdown queue delete {held.id}"),
+        ):  # fmt: skip
+            print_labelled(label, text)
     return 0 if held.count + held.gone >= preview.count else 1
 
 
@@ -310,9 +321,30 @@ def delete(id: str | None, why: str, yes: bool, config: Path | None, as_json: bo
         click.echo(f"{deed.id} holds {deed.count} messages: {printable(deed.what)}", err=as_json)
         if not _confirmed("Archive and delete them?"):
             return 1
-    said = surgery.delete(id, operator_name())
+    said = (
+        _begun_by_the_agent(settings, id) or f"{surgery.delete(id, operator_name())}; no agent runs, so by this command"
+    )
     keep = show_duration(settings.monitoring.queue_retention)
-    return _tell(f"{said}; they can be put back for {keep}: lockdown queue undo {id}", id, "queue-delete", as_json)
+    after = ("status", f"lockdown queue status {id}"), ("undo", f"lockdown queue undo {id}     (for {keep})")
+    return _tell(said, id, "queue-delete", as_json, after)
+
+
+def _begun_by_the_agent(settings: Settings, id: str) -> str:
+    """What the agent says, which does it while nobody waits; "" where none runs."""
+    from lockdown.agent import client
+
+    match client.delete_queued(Path(settings.state.directory).absolute(), id, by=operator_name()):
+        case Unknown(why) if why == client.NO_AGENT:
+            return ""
+        case Unknown(why):
+            raise OperatorError(
+                "agent-silent", what="it is not known whether it is deleted", why=why,
+                try_this=f"lockdown queue status {id}",
+            )  # fmt: skip
+        case client.Refused(why=why, try_this=try_this):
+            raise OperatorError("agent-refused", what="the agent does not delete it", why=why, try_this=try_this)
+        case done:
+            return f"{done.says} by the agent"
 
 
 @command.command("undo", epilog="Example:  lockdown queue undo last")
@@ -325,36 +357,44 @@ def undo(id: str | None, config: Path | None, as_json: bool) -> int:
     return _tell(_surgery(_settings(config), _hands()).undo(id, operator_name()), id, "queue-undo", as_json)
 
 
+@command.command("status", epilog="Example:  lockdown queue status last")
+@click.argument("id", metavar="[DEED]", required=False)
+@common_options
+def status(id: str | None, config: Path | None, as_json: bool) -> int:
+    """What was done to the queue, and how far it is; with DEED, all of its story, and where its samples lie."""
+    from lockdown.cli.queue_story import deed_fields, print_deed
+    from lockdown.engine.queue_record import record
+
+    settings = _settings(config)
+    if id is None:
+        return _list_deeds(settings, as_json)
+    kept = record(Path(settings.state.directory).absolute(), id)
+    if as_json:
+        print_json("queue-deed", **deed_fields(kept.deed()), samples=[str(path) for path in kept.samples()])
+    else:
+        print_deed(kept)
+    return 0
+
+
 def _list_deeds(settings: Settings, as_json: bool) -> int:
+    from lockdown.cli.queue_story import deed_fields, print_deeds
     from lockdown.engine.queue import deeds
 
     found = deeds(Path(settings.state.directory).absolute())
     if as_json:
-        print_json("queue-deeds", deeds=[_deed_fields(deed) for deed in found])
-    elif not found:
-        click.echo("nothing was done to the queue here, as far as this user may read")
+        print_json("queue-deeds", deeds=[deed_fields(deed) for deed in found])
     else:
-        rows = [
-            (deed.id, deed.state.value, f"{deed.since:%m-%d %H:%M}", str(deed.count), deed.by, deed.what, deed.why)
-            for deed in found
-        ]
-        print_table(rows, ("deed", "is", "since (UTC)", "messages", "by", "what", "why"))
+        print_deeds(found)
     return 0
 
 
-def _deed_fields(deed: Deed) -> dict[str, object]:
-    return {
-        "id": deed.id, "state": deed.state.value, "at": deed.at.isoformat(), "since": deed.since.isoformat(),
-        "server": deed.server, "what": deed.what, "by": deed.by, "why": deed.why, "count": deed.count,
-        "octets": deed.octets,
-    }  # fmt: skip
-
-
-def _tell(said: str, id: str, schema: str, as_json: bool) -> int:
+def _tell(said: str, id: str, schema: str, as_json: bool, after: Sequence[tuple[str, str]] = ()) -> int:
     if as_json:
         print_json(schema, id=id, says=said)
-    else:
-        click.echo(printable(said))
+        return 0
+    click.echo(paint(printable(said), bold=True))
+    for label, text in after:
+        print_labelled(label, text)
     return 0
 
 

@@ -10,11 +10,9 @@ a disk without room: then nothing is deleted.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -44,7 +42,7 @@ from lockdown.facts.queue_groups import Groups as Groups
 from lockdown.facts.queue_groups import Origin, domain
 from lockdown.host.exim_hands import exim_queue_here
 from lockdown.host.queue_archive import room_for
-from lockdown.host.queue_hands import Found, Outcome, Restored, postfix_queue_here
+from lockdown.host.queue_hands import Found, Outcome, Restored, Tell, postfix_queue_here
 from lockdown.model.errors import OperatorError
 from lockdown.model.mail import AUTOMATIC
 from lockdown.model.queued import Fingerprint, Held, Queued
@@ -79,13 +77,13 @@ class Hands(Protocol):
     def whole(self, one: Fingerprint, most: int = ...) -> bytes:
         """A held message."""
 
-    def archive(self, messages: Sequence[Fingerprint], to: Path) -> tuple[list[Fingerprint], str]:
+    def archive(self, messages: Sequence[Fingerprint], to: Path, tell: Tell = ...) -> tuple[list[Fingerprint], str]:
         """Copy what is held, and read the copy back."""
 
-    def remove(self, messages: Sequence[Fingerprint]) -> Outcome:
+    def remove(self, messages: Sequence[Fingerprint], tell: Tell = ...) -> Outcome:
         """Out of hold for good."""
 
-    def restore(self, archive: Path, digest: str, already: Callable[[Fingerprint], bool]) -> Restored:
+    def restore(self, archive: Path, digest: str, already: Callable[[Fingerprint], bool], tell: Tell = ...) -> Restored:
         """Back from the archive into hold."""
 
 
@@ -216,8 +214,8 @@ class QueueSurgery:
         """Hold what was found: written down, moved, looked at again, sampled."""
         if not preview.found:
             return Held("", 0, 0, 0, "", "nothing in the queue matches")
-        with self._alone():
-            kept = begin(self._directory, now)
+        kept = begin(self._directory, now)
+        with self._alone(kept):
             fingerprints = [one.message.fingerprint for one in preview.found]
             kept.write_messages(fingerprints)
             kept.append(
@@ -255,9 +253,9 @@ class QueueSurgery:
 
     def release(self, id: str, by: str) -> str:
         """Let go what a deed holds."""
-        with self._alone():
-            kept = record(self._directory, id)
-            deed = self._in_state(kept, State.HELD, State.HOLDING)
+        kept = record(self._directory, id)
+        with self._alone(kept):
+            deed = self._in_state(kept, State.HELD, State.HOLDING, State.DUE)
             outcome = self._hands.release(kept.messages())
             octets = sum(one.size for one in outcome.done)
             if outcome.failed:
@@ -267,42 +265,56 @@ class QueueSurgery:
         gone = f"; {outcome.gone} were not held any more" if outcome.gone else ""
         return f"{len(outcome.done)} messages are released{gone}"
 
+    def delete_later(self, id: str, by: str) -> Deed:
+        """Have deleted what a deed holds, by who keeps house; as it was before."""
+        kept = record(self._directory, id)
+        with self._alone(kept):
+            deed = self._in_state(kept, State.HELD, State.DUE, State.DELETING)
+            if deed.state is State.HELD:
+                _has_room(kept, deed)
+                kept.append("due", by=by)
+        return deed
+
     def delete(self, id: str, by: str) -> str:
         """Archive what a deed holds, read the archive back, then take it out of the queue."""
-        with self._alone():
-            kept = record(self._directory, id)
-            self._in_state(kept, State.HELD, State.DELETING)
-            return self._delete(kept, by)
-
-    def _delete(self, kept: Record, by: str) -> str:
-        deed, messages = kept.deed(), kept.messages()
-        if deed.state is not State.DELETING:
-            if why := room_for(deed.octets, kept.folder):
-                raise _not_deleted(why, deed.id)
-            try:
-                archived, digest = self._hands.archive(messages, kept.archive)
-            except OSError as error:
-                kept.archive.unlink(missing_ok=True)
-                raise _not_deleted(f"{kept.archive}: {error.strerror or error}", deed.id) from None
-            kept.write_messages(archived)
-            kept.append("archived", by=by, count=len(archived), digest=digest)
-            missing, messages = len(messages) - len(archived), archived
-        else:
-            missing = 0
-        outcome = self._hands.remove(messages)
-        if outcome.failed:
-            raise _half_way(f"{len(outcome.done)} are deleted, {outcome.failed} are not", outcome.why, deed.id)
-        kept.append("deleted", by=by, count=len(messages), octets=deed.octets)
+        kept = record(self._directory, id)
+        with self._alone(kept):
+            deed = self._in_state(kept, State.HELD, State.DUE, State.DELETING)
+            was_cut_off = deed.state is State.DELETING
+            wanted = kept.messages()
+            archived = wanted if was_cut_off else self._archive(kept, deed, wanted, by)
+            done = self._remove(kept, archived)
+            if not was_cut_off and len(done) < len(archived):
+                # Let go by somebody else at the last moment: what is put back some day, is not delivered twice.
+                kept.write_messages(archived := done)
+            kept.append("deleted", by=by, count=len(archived), octets=sum(one.size for one in archived))
+        missing = len(wanted) - len(archived)
         gone = f"; {missing} were not held any more" if missing else ""
-        return f"{len(messages)} messages are archived and deleted{gone}"
+        return f"{len(archived)} messages are archived and deleted{gone}"
+
+    def _archive(self, kept: Record, deed: Deed, messages: Sequence[Fingerprint], by: str) -> list[Fingerprint]:
+        _has_room(kept, deed)
+        try:
+            archived, digest = self._hands.archive(messages, kept.archive, _telling(kept, "archived", len(messages)))
+        except OSError as error:
+            kept.archive.unlink(missing_ok=True)
+            raise _not_deleted(f"{kept.archive}: {error.strerror or error}", deed.id) from None
+        kept.write_messages(archived)
+        octets = sum(one.size for one in archived)
+        kept.append("archived", by=by, count=len(archived), octets=octets, digest=digest)
+        return archived
+
+    def _remove(self, kept: Record, messages: Sequence[Fingerprint]) -> list[Fingerprint]:
+        outcome = self._hands.remove(messages, _telling(kept, "deleted", len(messages)))
+        if outcome.failed:
+            raise _half_way(f"{len(outcome.done)} are deleted, {outcome.failed} are not", outcome.why, kept.id)
+        return outcome.done
 
     def undo(self, id: str, by: str) -> str:
         """One step back: what is held is released; what was deleted lies in hold again."""
-        with self._alone():
-            kept = record(self._directory, id)
-            state = kept.deed().state
-        match state:
-            case State.HELD | State.HOLDING:
+        kept = record(self._directory, id)
+        match kept.deed().state:
+            case State.HELD | State.HOLDING | State.DUE:
                 return self.release(id, by)
             case State.DELETED | State.DELETING:
                 return self._restore(kept, by)
@@ -310,11 +322,15 @@ class QueueSurgery:
                 raise _wrong_state(kept.deed())
 
     def _restore(self, kept: Record, by: str) -> str:
-        with self._alone():
+        with self._alone(kept):
             deed = self._in_state(kept, State.DELETED, State.DELETING)
             # What came back has a new id, and differs in nothing else.
             ours = {one[1:] for one in kept.messages()}
-            put = self._hands.restore(kept.archive, deed.digest, _among(self._held_of(ours)))
+            here = {one[1:] for one in self._held_of(ours)}
+            put = self._hands.restore(
+                kept.archive, deed.digest, lambda one: one[1:] in here or one[1:] not in ours,
+                _telling(kept, "put back", len(ours)),
+            )  # fmt: skip
             if put.failed:
                 raise _half_way(f"{len(put.done)} are back, {put.failed} are not", put.why, deed.id)
             back = self._held_of(ours)
@@ -339,50 +355,52 @@ class QueueSurgery:
         """What is due: deletions that were cut off, holds of ours whose term is over, archives past their retention."""
         said: list[str] = []
         for kept in records(self._directory):
-            try:
+            with suppress(OperatorError):  # whose record cannot be read is not touched
                 deed = kept.deed()
-            except OperatorError:
-                continue
-            if deed.server != self._hands.kind:
-                continue
-            with suppress(OperatorError):
+                if deed.server != self._hands.kind:
+                    continue
                 is_over = bool(term) and deed.by.partition(",")[0] == AUTOMATIC and now - deed.since > term
-                if deed.state is State.DELETING or (deed.state is State.HELD and is_over):
-                    said.append(f"{deed.id}: {self.delete(deed.id, AUTOMATIC)}")
+                if deed.state in (State.DUE, State.DELETING) or (deed.state is State.HELD and is_over):
+                    said.append(f"{deed.id}: {self._deleted_or_why(kept, deed)}")
                 elif deed.state in (State.DELETED, State.RELEASED) and now - deed.since > retention:
                     said.append(self._expire(kept, deed))
         return said
 
+    def _deleted_or_why(self, kept: Record, deed: Deed) -> str:
+        """Tried at each look; why it does not go on stands in the record, once for each reason."""
+        try:
+            return self.delete(deed.id, AUTOMATIC)
+        except OperatorError as problem:
+            if problem.why != deed.progress:
+                kept.append("not-deleted", by=AUTOMATIC, said=problem.why)
+            return f"{problem.what}: {problem.why}"
+
     def _expire(self, kept: Record, deed: Deed) -> str:
-        with self._alone():
+        with self._alone(kept):
             kept.append("expired", by=AUTOMATIC)
             kept.archive.unlink(missing_ok=True)
             shutil.rmtree(kept.folder / SAMPLES, ignore_errors=True)
         return f"{deed.id}: its archive and samples are removed"
 
-    # ── one at a time ──
-
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """The lock ends with its process."""
+    def _alone(self, kept: Record) -> Iterator[None]:
+        """Alone with one deed. Holds and deeds on other messages go on beside it: a deletion takes its time."""
         if why := may_be_trusted(self._directory):
             raise OperatorError(
                 "queue-record", what="nothing is changed", why=f"{why}, so what is written there could be forged",
-                try_this=f"ls -ld {self._directory / 'queue'}     (move it away, or run as its owner)",
+                try_this=f"ls -ld {self._directory / FOLDER}     (move it away, or run as its owner)",
             )  # fmt: skip
-        (self._directory / FOLDER).mkdir(mode=0o700, exist_ok=True)
-        lock = self._directory / FOLDER / ".lock"
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with kept.alone():
             yield
-        finally:
-            os.close(handle)
 
 
-def _among(messages: Iterable[Fingerprint]) -> Callable[[Fingerprint], bool]:
-    here = {one[1:] for one in messages}
-    return lambda one: one[1:] in here
+def _telling(kept: Record, what: str, of: int) -> Tell:
+    return lambda done: kept.tell(f"{done} of {of} are {what}")
+
+
+def _has_room(kept: Record, deed: Deed) -> None:
+    if why := room_for(deed.octets, kept.folder):
+        raise _not_deleted(why, deed.id)
 
 
 def deeds(directory: Path) -> list[Deed]:

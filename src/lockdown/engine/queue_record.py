@@ -7,10 +7,11 @@ Fails as: `OperatorError` where a deed is not there or its record cannot be read
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -23,7 +24,7 @@ from lockdown.model.queued import Fingerprint
 
 FOLDER = "queue"
 """Below the state directory."""
-ARCHIVE, SAMPLES, MESSAGES = "archive.tar.gz", "samples", "messages"
+ARCHIVE, SAMPLES, MESSAGES, PROGRESS = "archive.tar.gz", "samples", "messages", "progress"
 _ID = re.compile(r"[0-9]{8}-[0-9]{6}(-[0-9]{1,3})?\Z")
 _MOST_A_SECOND = 100
 
@@ -34,6 +35,8 @@ class State(StrEnum):
     HOLDING = "holding"
     """Begun, and not said to be done: cut off, or at work."""
     HELD = "held"
+    DUE = "to-be-deleted"
+    """Held, and a person has said that it is to be deleted: who keeps house does it."""
     RELEASED = "released"
     DELETING = "deleting"
     """Archived, and on the way out of the queue."""
@@ -44,8 +47,8 @@ class State(StrEnum):
 
 
 _STATES = {
-    "intended": State.HOLDING, "held": State.HELD, "released": State.RELEASED, "archived": State.DELETING,
-    "deleted": State.DELETED, "restored": State.HELD, "expired": State.EXPIRED,
+    "intended": State.HOLDING, "held": State.HELD, "due": State.DUE, "released": State.RELEASED,
+    "archived": State.DELETING, "deleted": State.DELETED, "restored": State.HELD, "expired": State.EXPIRED,
 }  # fmt: skip
 
 
@@ -67,6 +70,8 @@ class Deed:
     octets: int
     digest: str
     """Of the archive; "" where there is none."""
+    progress: str
+    """How far what is under way has come, or why it does not go on; "" where nothing is."""
     entries: tuple[Entry, ...]
 
 
@@ -79,6 +84,8 @@ class Record:
     def append(self, event: str, **fields: Any) -> None:
         """One line more, on the disk when this returns."""
         self._journal.append(event, **fields)
+        with suppress(OSError):
+            (self.folder / PROGRESS).unlink()
 
     def write_messages(self, messages: Iterable[Fingerprint]) -> None:
         """Those that the deed is about from now on; whole on the disk before the old ones are gone."""
@@ -102,6 +109,21 @@ class Record:
         samples = self.folder / SAMPLES
         samples.mkdir(mode=0o700, exist_ok=True)
         (samples / f"{id}.eml").write_bytes(octets)
+
+    def tell(self, progress: str) -> None:
+        """How far it is: good to know, and no reason to fail. It does not outlast the next entry."""
+        with suppress(OSError):
+            (self.folder / PROGRESS).write_text(progress, encoding="utf-8")
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """One at a time is at work on a deed; the lock ends with its process."""
+        handle = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
 
     def samples(self) -> tuple[Path, ...]:
         """The files of those."""
@@ -127,11 +149,15 @@ class Record:
         octets = next((entry.fields["octets"] for entry in reversed(told) if "octets" in entry.fields), 0)
         words = {name: str(first.fields.get(name, "")) for name in ("server", "what", "by", "why")}
         digest = str(archived.fields.get("digest", "")) if archived else ""
-        state = _STATES[last.event]
         return Deed(
-            self.id, state, first.at, last.at, **words, count=int(count), octets=int(octets), digest=digest,
-            entries=written.entries,
+            self.id, _STATES[last.event], first.at, last.at, **words, count=int(count), octets=int(octets),
+            digest=digest, progress=self._progress(written.entries[-1]), entries=written.entries,
         )  # fmt: skip
+
+    def _progress(self, last: Entry) -> str:
+        with suppress(OSError):
+            return (self.folder / PROGRESS).read_text(encoding="utf-8")[:200]
+        return "" if last.event in _STATES else str(last.fields.get("said", ""))
 
 
 def begin(directory: Path, now: datetime) -> Record:

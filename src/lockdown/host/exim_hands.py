@@ -19,7 +19,7 @@ from pathlib import Path
 from lockdown.facts.exim_spool import Spooled, is_id, spooled
 from lockdown.host.commands import run
 from lockdown.host.queue_archive import Archive, members
-from lockdown.host.queue_hands import Found, Outcome, Restored, Takes
+from lockdown.host.queue_hands import Found, Outcome, Restored, Takes, Tell, untold
 from lockdown.mime.subject import subject_of
 from lockdown.model.errors import OperatorError
 from lockdown.model.queued import Fingerprint
@@ -134,10 +134,11 @@ class EximQueue:
                 outcome.fail(said or f"exim {option} did not do it")
         return outcome
 
-    def _exim(self, option: str, messages: Sequence[Fingerprint]) -> str:
+    def _exim(self, option: str, messages: Sequence[Fingerprint], tell: Tell = untold) -> str:
         """Its first words that are a complaint."""
         said = ""
         for at in range(0, len(messages), _AT_A_TIME):
+            tell(at)
             ids = [one.id for one in messages[at : at + _AT_A_TIME]]
             try:
                 done = subprocess.run(
@@ -162,7 +163,7 @@ class EximQueue:
 
     # ── archive, remove, put back ──
 
-    def archive(self, messages: Sequence[Fingerprint], to: Path) -> tuple[list[Fingerprint], str]:
+    def archive(self, messages: Sequence[Fingerprint], to: Path, tell: Tell = untold) -> tuple[list[Fingerprint], str]:
         """Both files of each that is frozen."""
         kept: list[Fingerprint] = []
         with Archive(to) as archive:
@@ -170,6 +171,8 @@ class EximQueue:
                 if (now := self._now(one)) and now[0].is_frozen:
                     self._add(archive, now[1], one.id)
                     kept.append(one)
+                    if len(kept) % _AT_A_TIME == 0:
+                        tell(len(kept))
             return kept, archive.seal()
 
     def _add(self, archive: Archive, folder: Path, id: str) -> None:
@@ -178,12 +181,12 @@ class EximQueue:
             with (folder / f"{id}-{part}").open("rb") as opened:
                 archive.add(f"{below}{id}-{part}", opened.read(), os.fstat(opened.fileno()).st_mtime)
 
-    def remove(self, messages: Sequence[Fingerprint]) -> Outcome:
+    def remove(self, messages: Sequence[Fingerprint], tell: Tell = untold) -> Outcome:
         """Those that are frozen still."""
         outcome = Outcome()
         named = [one for one in messages if (now := self._now(one)) and now[0].is_frozen]
         outcome.gone = len(messages) - len(named)
-        said = self._exim("-Mrm", named)
+        said = self._exim("-Mrm", named, tell)
         for one in named:
             if self._now(one):
                 outcome.fail(said or "exim -Mrm did not do it")
@@ -191,32 +194,32 @@ class EximQueue:
                 outcome.done.append(one)
         return outcome
 
-    def restore(self, archive: Path, digest: str, already: Callable[[Fingerprint], bool]) -> Restored:
+    def restore(
+        self, archive: Path, digest: str, already: Callable[[Fingerprint], bool], tell: Tell = untold
+    ) -> Restored:
         """Both files of each, the header last: from then on it is a message, frozen as it was."""
-        put, bodies = Restored(), dict[str, int]()
-        owner = self._input.stat()
+        put, owner = Restored(), self._input.stat()
+        body = "", b"", 0.0
         for name, octets, mtime in members(archive, digest):
             parts = _MEMBER.match(name)
-            if not parts or not is_id(parts["id"]):
+            if parts and is_id(parts["id"]) and parts["part"] == "D":
+                body = name, octets, mtime
+                continue
+            read = spooled(octets, parts["id"], len(body[1])) if parts and is_id(parts["id"]) else None
+            if read is None or body[0] != f"{name[:-1]}D":
                 put.fail(f"{name}: not a file of Exim's spool")
-            elif parts["part"] == "D":
-                bodies[parts["id"]] = len(octets)
-                self._put(name, octets, mtime, owner, put)
-            else:
-                read = spooled(octets, parts["id"], bodies.pop(parts["id"], 0))
-                if read is None:
-                    put.fail(f"{name}: not a file of Exim's spool")
-                elif already(read.message.fingerprint):
-                    put.here += 1
-                elif self._put(name, octets, mtime, owner, put):
-                    put.done.append(read.message.fingerprint)
+            elif already(read.message.fingerprint):
+                put.here += 1
+            elif self._put(*body, owner, put) and self._put(name, octets, mtime, owner, put):
+                put.done.append(read.message.fingerprint)
+                tell(len(put.done))
         return put
 
     def _put(self, name: str, octets: bytes, mtime: float, owner: os.stat_result, put: Restored) -> bool:
         place = self._input / name
         fresh = place.with_name(f".{place.name}.lockdown")
         if place.exists():
-            return False
+            return True
         try:
             place.parent.mkdir(mode=0o750, exist_ok=True)
             handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)

@@ -63,6 +63,12 @@ _UNFINISHED = ".lockdown."
 _AT_A_TIME = 1_000
 """Files that are written before the disk is waited for."""
 Takes: TypeAlias = Callable[[Queued], bool]
+Tell: TypeAlias = Callable[[int], None]
+"""Hears now and then how many are done."""
+
+
+def untold(done: int) -> None:
+    """For who does not ask."""
 
 
 class Found(NamedTuple):
@@ -350,7 +356,7 @@ class PostfixQueue:
 
     # ── archive, remove, put back ──
 
-    def archive(self, messages: Sequence[Fingerprint], to: Path) -> tuple[list[Fingerprint], str]:
+    def archive(self, messages: Sequence[Fingerprint], to: Path, tell: Tell = untold) -> tuple[list[Fingerprint], str]:
         """The files of those that are held, byte for byte, on the disk when this returns; and the archive's digest."""
         kept: list[Fingerprint] = []
         with Archive(to) as archive:
@@ -358,6 +364,8 @@ class PostfixQueue:
                 if held := self._held(one):
                     archive.add(one.id, *held)
                     kept.append(one)
+                    if len(kept) % _AT_A_TIME == 0:
+                        tell(len(kept))
             return kept, archive.seal()
 
     def _held(self, one: Fingerprint) -> tuple[bytes, float] | None:
@@ -370,7 +378,7 @@ class PostfixQueue:
             about, octets = os.fstat(handle), opened.read()
         return (octets, about.st_mtime) if fingerprint(octets, one.id) == one else None
 
-    def remove(self, messages: Sequence[Fingerprint]) -> Outcome:
+    def remove(self, messages: Sequence[Fingerprint], tell: Tell = untold) -> Outcome:
         """Out of hold for good, with what Postfix has noted beside them."""
         outcome = Outcome()
 
@@ -388,7 +396,10 @@ class PostfixQueue:
             return True, ""
 
         with ThreadPoolExecutor(_THREADS) as threads:
-            for one, (removed, why) in zip(messages, threads.map(one_by_one, messages, chunksize=64), strict=True):
+            results = threads.map(one_by_one, messages)
+            for number, (one, (removed, why)) in enumerate(zip(messages, results, strict=True)):
+                if number % _AT_A_TIME == 0:
+                    tell(number)
                 if removed:
                     outcome.done.append(one)
                 elif why:
@@ -397,11 +408,15 @@ class PostfixQueue:
                     outcome.gone += 1
         return outcome
 
-    def restore(self, archive: Path, digest: str, already: Callable[[Fingerprint], bool]) -> Restored:
+    def restore(
+        self, archive: Path, digest: str, already: Callable[[Fingerprint], bool], tell: Tell = untold
+    ) -> Restored:
         """Back into hold, byte for byte, each under an id that agrees with its new inode."""
         put = Restored()
         owner = self._owner()
-        self._remove_unfinished()
+        # One deed is put back by one process at a time, and its archive lies in its own folder.
+        prefix = f"{_UNFINISHED}{archive.parent.name}."
+        self._remove_unfinished(prefix)
         fresh: list[tuple[Fingerprint, str]] = []
         for name, octets, mtime in members(archive, digest):
             read = fingerprint(octets, name)
@@ -409,25 +424,26 @@ class PostfixQueue:
                 put.fail(f"{name}: not a queue file")
             elif already(read) or self.is_there(read, "hold"):
                 put.here += 1
-            elif path := self._written(read, octets, mtime, owner, put):
+            elif path := self._written(f"{prefix}{read.id}", octets, mtime, owner, put):
                 fresh.append((read, path))
             if len(fresh) == _AT_A_TIME:
                 self._name(fresh, put)
                 fresh.clear()
+                tell(len(put.done))
         self._name(fresh, put)
         return put
 
-    def _remove_unfinished(self) -> None:
+    def _remove_unfinished(self, prefix: str) -> None:
         """What one who was cut off has written, and not yet given a name."""
         for entry in os.scandir(self.directory / "hold"):
-            if entry.name.startswith(_UNFINISHED):
+            if entry.name.startswith(prefix):
                 os.unlink(entry.path)
 
     def _written(
-        self, one: Fingerprint, octets: bytes, mtime: float, owner: tuple[int, int], put: Restored
+        self, name: str, octets: bytes, mtime: float, owner: tuple[int, int], put: Restored
     ) -> str:  # fmt: skip
         """Where it lies now, under a name that is no message's; "" where it could not be written."""
-        path = f"{self.directory}/hold/{_UNFINISHED}{one.id}"
+        path = f"{self.directory}/hold/{name}"
         try:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
@@ -440,7 +456,7 @@ class PostfixQueue:
         except OSError as error:
             with suppress(OSError):
                 os.unlink(path)
-            put.fail(f"{one.id}: {error.strerror}")
+            put.fail(f"{path}: {error.strerror}")
             return ""
         return path
 
