@@ -227,6 +227,24 @@ def test_one_path_that_hangs_keeps_no_other_waiting(tmp_path: Path, store: Store
     assert {one.failures: one.why for one in read_told(tmp_path).paths.values()} == {0: "", 1: "no end in 0 s"}
 
 
+def test_of_a_slow_path_the_others_hear_nothing(tmp_path: Path, store: Store, hook: Webhook) -> None:
+    others_were_told = list[bool]()
+    told = threading.Event()
+
+    def sender(url: str, words: Words, host: str) -> Outcome:
+        if not url.startswith(hook.url):
+            others_were_told.append(told.wait(20))
+            return Told("at last")
+        outcome = tell(url, words, host)
+        told.set()
+        return outcome
+
+    happens(store, FLOOD)
+    Teller(settings_for(tmp_path, "ntfy://slow", f"{hook.url}/x"), tmp_path, store, sender).round(NOW)
+    assert others_were_told == [True]
+    assert [one.failures for one in read_told(tmp_path).paths.values()] == [0, 0]
+
+
 def test_a_fault_of_ours_is_not_a_message_that_was_told() -> None:
     assert Bounded(lambda: Told(str(1 / 0))).outcome(5.0) == NotTold("a fault of Lockdown: ZeroDivisionError")
 
@@ -320,6 +338,21 @@ def test_doctor_says_that_nobody_is_told_and_which_path_is_down(tmp_path: Path, 
     down, heart = alerts_work(wanted, NOW)
     assert (down.state, heart.state) == (State.FAIL, State.WARN)
     assert "down since 2026-11-24 15:00 UTC" in down.says
+
+
+def test_doctor_tells_a_heartbeat_that_is_held_back_from_one_that_nobody_takes(
+    tmp_path: Path, store: Store, hook: Webhook
+) -> None:
+    wanted = settings_for(tmp_path, f"{hook.url}/x", more=f'heartbeat = "{hook.url}/beat"')
+    Teller(wanted, tmp_path, store).round(NOW)  # nobody has looked yet
+    (*_, held_back) = alerts_work(wanted, NOW)
+    assert (held_back.state, held_back.try_this) == (State.FAIL, "lockdown incident list")
+    (tmp_path / looked.FILE).touch()
+    looked.note(tmp_path, NOW + 9 * MINUTE)
+    hook.status = 500
+    Teller(wanted, tmp_path, store).round(NOW + 9 * MINUTE)
+    (*_, refused) = alerts_work(wanted, NOW + 9 * MINUTE)
+    assert refused.try_this == "lockdown alert test --heartbeat"
 
 
 def test_alert_test_sends_to_each_path_and_says_what_happened(

@@ -19,7 +19,7 @@ from lockdown.engine.symptom import Symptom, doubtful, ill, well
 from lockdown.model.alert_path import key_of_path, masked, names_of
 from lockdown.model.units import show_duration
 from lockdown.model.window import ToldPath
-from lockdown.state.told import PathMemory, read_told
+from lockdown.state.told import NOT_SENT, PathMemory, read_told
 
 MISSED = 3
 """So many beats in a row that were not taken are no longer a hiccup."""
@@ -110,7 +110,8 @@ def alerts_work(settings: Settings, now: datetime) -> Iterator[Symptom]:
             "lockdown config explain alerts.heartbeat",
         )
     for one in heartbeat_health(settings, now):
-        yield _symptom(one, "lockdown incident list")
+        held_back = NOT_SENT in one.says
+        yield _symptom(one, "lockdown incident list" if held_back else "lockdown alert test --heartbeat")
 
 
 def canary_arrives(settings: Settings, now: datetime) -> Iterator[Symptom]:

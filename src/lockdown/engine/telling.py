@@ -15,6 +15,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -32,7 +33,7 @@ from lockdown.model.alarm import Incident
 from lockdown.model.alert_path import key_of_path, masked, names_of
 from lockdown.model.finding import Severity
 from lockdown.state.store import Store
-from lockdown.state.told import PathMemory, ToldFile, ToldIncident, keep_told, read_told
+from lockdown.state.told import NOT_SENT, PathMemory, ToldFile, ToldIncident, keep_told, read_told
 
 WITHIN_SECONDS = 45.0
 """For one message over one path, whatever it hangs in."""
@@ -60,6 +61,7 @@ class Teller:
         self._within = within_seconds
         self._host = host_of(settings)
         self._hanging: dict[str, Bounded] = {}
+        self._lock = threading.Lock()
         self._unwritten: ToldFile | None = None
         """What the disk did not take: it must not be told again every few seconds while it is full."""
 
@@ -81,9 +83,15 @@ class Teller:
             return
         told = self._read()
         incidents = _incidents(self._store)
-        for url, name in zip(urls, names_of(urls), strict=True):
+
+        def tell_over(url: str, name: str) -> None:
             memory = told.paths.get(key_of_path(url)) or PathMemory(name=name, since=now.timestamp())
             self._tell_one(url, msgspec.structs.replace(memory, name=name), incidents, now)
+
+        # Side by side: who is told over a slow path must not keep the others in the dark.
+        with ThreadPoolExecutor(len(urls), "alerts") as paths:
+            for _ in paths.map(tell_over, urls, names_of(urls)):
+                pass
         self._forget_others(frozenset(map(key_of_path, urls)))
 
     def _tell_one(self, url: str, memory: PathMemory, incidents: Mapping[int, Incident], now: datetime) -> None:
@@ -118,9 +126,11 @@ class Teller:
 
     def _keep(self, url: str, memory: PathMemory) -> None:
         """Each path is written down by itself: a crash loses one message at most."""
-        told, key = self._read(), key_of_path(url)
-        if told.paths.get(key) != memory:
-            self._write(msgspec.structs.replace(told, paths={**told.paths, key: memory}))
+        key = key_of_path(url)
+        with self._lock:
+            told = self._read()
+            if told.paths.get(key) != memory:
+                self._write(msgspec.structs.replace(told, paths={**told.paths, key: memory}))
 
     def _forget_others(self, keys: frozenset[str]) -> None:
         told = self._read()
@@ -151,7 +161,7 @@ class Teller:
         beats = msgspec.structs.replace(told.beats, name=masked(url), tried_at=now.timestamp())
         why = not_watched(self._state, now) or canary_missed
         if why:
-            beats = msgspec.structs.replace(beats, why=f"not sent: {why}")
+            beats = msgspec.structs.replace(beats, why=f"{NOT_SENT}{why}")
         else:
             match self._bounded(url, lambda: self._beat(url)):
                 case Told():

@@ -16,6 +16,8 @@ from lockdown.state.maildir import sync_directory
 
 FILE = "alerts.json"
 """Below the state directory."""
+NOT_SENT = "not sent: "
+"""Before the reason why the heartbeat is silent on purpose."""
 MANY = 1_000_000
 _MOST_BYTES = 8 * 1024 * 1024
 

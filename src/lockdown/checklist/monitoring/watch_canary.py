@@ -29,8 +29,7 @@ def watch(window: Window, policy: Settings) -> Iterator[Alarm]:
             yield _unknown(why)
         case paths:
             yield from _lost([path for path in paths if path.is_lost])
-            for path in paths:
-                yield from _late(path, window.now, policy)
+            yield from _late(paths, window.now, policy)
     for told in window.told_over:
         yield from _path_down(told)
 
@@ -88,16 +87,19 @@ _NEXT = {
 }
 
 
-def _late(path: CanaryPath, now: datetime, policy: Settings) -> Iterator[Alarm]:
+def _late(paths: Sequence[CanaryPath], now: datetime, policy: Settings) -> Iterator[Alarm]:
     every, wait = policy.monitoring.canary_every, policy.monitoring.canary_wait
-    if not every or now.timestamp() - path.tried_at <= (every * _LATE_ROUNDS + wait).total_seconds():
+    limit = (every * _LATE_ROUNDS + wait).total_seconds()
+    late = [path for path in paths if every and now.timestamp() - path.tried_at > limit]
+    if not late:
         return
+    names = " and ".join(path.path for path in late)
     yield Alarm(
         "monitoring.canary-late",
-        path.path,
+        "the canary",
         CANARY.id,
         Severity.MEDIUM,
-        f"No canary has flown over {path.path} since {_at(path.tried_at)}.",
+        f"No canary has flown over {names} since {_at(max(path.tried_at for path in late))}.",
         "nobody knows whether mail arrives; the heartbeat is silent",
         next_command="lockdown doctor     (then restart the gateway)",
     )
