@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from lockdown.agent import verbs
 from lockdown.agent.deeds import Deeds, Peer
 from lockdown.agent.grip_deeds import MOST_GRIPS, GripDeeds
 from lockdown.facts.holding import HOLD_TABLE
-from lockdown.host.grip_hands import GripHands, held_for, talking_to
+from lockdown.host.grip_hands import GripHands, began_before, held_for, talking_to
 from lockdown.model.snapshot import Reading, Snapshot
 from lockdown.model.unknown import Unknown
 
@@ -35,7 +36,8 @@ class Commands:
 
     def __call__(self, argv: Sequence[str]) -> Reading:
         self.asked.append(tuple(argv))
-        return self.answers.get(argv[0], Unknown(f"{argv[0]} is not there"))
+        known = self.answers.get(" ".join(argv[:2])) or self.answers.get(argv[0])
+        return Unknown(f"{argv[0]} is not there") if known is None else known
 
 
 @pytest.fixture
@@ -60,6 +62,32 @@ def test_an_account_is_held_until_its_term_and_then_no_more(record: Path) -> Non
     assert ours.expire(NOW + timedelta(minutes=59)) == []
     assert ours.expire(NOW + timedelta(hours=1)) == ["anna@example.org"]
     assert GripHands((), record).held() == {}
+
+
+def test_what_stays_in_hold_is_written_down_when_a_thief_is_let_go_and_when_a_term_is_over(
+    record: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "hold").mkdir()
+    (tmp_path / "hold" / "AAAA1111").write_bytes(b"C\x04abcdA\x1esasl_username=anna@example.org")
+    commands = Commands(WIRED | {"postconf -h": str(tmp_path)})
+    written: list[tuple[object, ...]] = []
+
+    def keep(*told: object) -> str:
+        written.append(told)
+        return "written down"
+
+    ours = GripDeeds(GripHands((), record, commands), keep)
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    ours.answer(hold(), long_ago)
+    released = ours.answer(verbs.ReleaseUser(user="anna@example.org", by="root", send=False), NOW)
+    assert isinstance(released, verbs.Done)
+    assert released.says.endswith("; written down")
+    ours.answer(hold(), long_ago)
+    ours.expire(long_ago + timedelta(days=1))
+    assert [(ids, by) for ids, _, by, _ in written] == [
+        (("AAAA1111",), "root"), (("AAAA1111",), "lockdown, at the end of a term")
+    ]  # fmt: skip
+    assert not any("postsuper" in argv[0] for argv in commands.asked)
 
 
 def test_where_nothing_can_be_done_nobody_is_said_to_be_held(record: Path) -> None:
@@ -139,6 +167,13 @@ def test_only_the_conversation_of_now_is_ended_and_not_who_came_after_on_the_sam
         took(16, "anna") + " ",
     ))  # fmt: skip
     assert talking_to("anna", log.encode()) == {11, 15}
+
+
+def test_a_process_is_older_than_what_came_after_it_and_a_dead_one_is_not() -> None:
+    now = datetime.now(UTC)
+    assert began_before(os.getpid(), now + timedelta(seconds=2))
+    assert not began_before(os.getpid(), now - timedelta(days=300))
+    assert not began_before(2**22 + 1, now)
 
 
 @given(st.binary(max_size=300))

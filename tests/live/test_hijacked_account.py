@@ -246,6 +246,62 @@ for user in ("anna@example.org", "bob@example.org"):
     eventually(lambda: _in(machine, code) == {"anna@example.org": True, "bob@example.org": True}, "anna is in again")
 
 
+def test_what_a_thief_has_written_stays_is_deleted_and_can_be_put_back_and_sent(machine: Machine) -> None:
+    def lockdown(*words: str) -> str:
+        done = machine.lockdown(*words, "--config", "/etc/lockdown/lockdown.toml")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    lockdown("user", "hold", "bob@example.org")
+    _in(machine, """
+client = session("bob@example.org")
+for number in range(3):
+    send(client, "bob@example.org", f"mark{number}@marks.example", f"of a thief {number}")
+""")  # fmt: skip
+    assert _held(machine) == ["bob@example.org"] * 3
+    said = lockdown("user", "release", "bob@example.org", "--keep-held")
+    assert "3 messages stay in hold" in said
+    deed = said.split("lockdown queue delete ")[1].split()[0].rstrip(";")
+    lockdown("queue", "delete", deed, "--yes")
+    assert _held(machine) == []
+    lockdown("queue", "undo", deed)
+    assert _held(machine) == ["bob@example.org"] * 3
+    lockdown("queue", "undo", deed)
+    assert _held(machine) == []
+    machine.run("postqueue", "-f")
+    code = 'until(lambda: sum(one.startswith("of a thief") for one in sunk()) == 3); result["sunk"] = sunk()'
+    assert sum(one.startswith("of a thief") for one in _in(machine, code)["sunk"]) == 3
+
+
+def test_who_had_signed_in_before_and_only_then_begins_to_send_is_cut_off_too(machine: Machine) -> None:
+    result = _in(machine, """
+from lockdown.host.grip_hands import GripHands
+hands = GripHands([Path("/var/log/mail.log")])
+ended = []
+def is_ended():
+    ended.append(hands.end_late(now()))
+    return any(ended)
+silent, bystander = session("bob@example.org"), session("anna@example.org")
+held = grip(settings, "bob@example.org", timedelta(days=1), "test", "test", now(), lock=False)
+result["before"] = hands.end_late(now())
+send(silent, "bob@example.org", "victim@example.net", "first of a silent session")
+send(bystander, "anna@example.org", "friend@example.net", "of a bystander")
+until(is_ended)
+result["ended"] = sum(ended)
+try:
+    send(silent, "bob@example.org", "victim@example.net", "second of a silent session")
+    result["silent"] = "goes on"
+except (smtplib.SMTPException, OSError):
+    result["silent"] = "is gone"
+send(bystander, "anna@example.org", "friend@example.net", "of a bystander again")
+again = session("bob@example.org")
+send(again, "bob@example.org", "victim@example.net", "of a new session")
+result["again"] = hands.end_late(now())
+release(settings, "bob@example.org", "test", now())
+""")  # fmt: skip
+    assert result == {"before": 0, "ended": 1, "silent": "is gone", "again": 0}
+
+
 def test_the_agents_unit_lets_it_do_all_of_a_grip_and_its_undoing(machine: Machine) -> None:
     code = """
 from lockdown.host.grip_hands import GripHands

@@ -87,7 +87,9 @@ def _print_one(user: str, account: Judged | None, hold: Held | None) -> None:
     else:
         _print_account(account)
     if hold:
-        click.echo(f"\ntype: lockdown user release {printable(user)}     (after its password was changed)")
+        lets_go = f"lockdown user release {printable(user)}"
+        click.echo(f"\ntype: {lets_go}     (it was its owner: what waits is sent)")
+        click.echo(f"      {lets_go} --keep-held     (it was a thief, and the password is changed)")
 
 
 def _print_account(found: Judged) -> None:
@@ -130,10 +132,12 @@ def lock_account(user: str, term: timedelta, why: str, config: Path | None, as_j
 
 @command.command("release", epilog="Example:  lockdown user release anna@example.org")
 @click.argument("user")
+@click.option("--keep-held", is_flag=True, help="Leave what was held in the queue, to be looked at and deleted.")
 @common_options
-def release(user: str, config: Path | None, as_json: bool) -> int:
-    """Let USER send and sign in again, and send what was held."""
-    deed = release_account(load_settings(config).settings, _as_held(user), operator_name())
+def release(user: str, keep_held: bool, config: Path | None, as_json: bool) -> int:
+    """Let USER send and sign in again, and send what was held: all of it, also what a thief has written."""
+    settings, now = load_settings(config).settings, datetime.now(UTC)
+    deed = release_account(settings, _as_held(user), operator_name(), now, send=not keep_held)
     return _told(deed, "user-release", as_json)
 
 

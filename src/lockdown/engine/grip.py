@@ -8,11 +8,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from lockdown.agent import client
 from lockdown.config import Settings
+from lockdown.engine.held_mail import written_down
 from lockdown.engine.means import Deed
+from lockdown.engine.queue import hands_here
 from lockdown.host.grip_hands import USER, GripHands
 from lockdown.host.grips import Held as Held
 from lockdown.host.grips import held
@@ -47,11 +50,13 @@ def grip(settings: Settings, user: str, term: timedelta, why: str, by: str, now:
             return Deed(True, done.says, done.until, undo)
 
 
-def release(settings: Settings, user: str, by: str) -> Deed:
-    """Let it send and sign in again, and send what was held for it."""
-    match client.release_user(Path(settings.state.directory), user, by=by):
+def release(settings: Settings, user: str, by: str, now: datetime, *, send: bool = True) -> Deed:
+    """Let it send and sign in again, and send what was held for it; or leave that in hold, as a deed on the queue."""
+    directory = Path(settings.state.directory)
+    match client.release_user(directory, user, by=by, send=send):
         case Unknown(client.NO_AGENT) if os.geteuid() == 0:
-            return _here(settings, lambda hands: _release_here(hands, user))
+            keep = None if send else partial(written_down, directory, hands_here(), user=user, by=by, now=now)
+            return _here(settings, lambda hands: _release_here(hands, user, keep))
         case Unknown(reason):
             return Deed(False, reason, undo="sudo lockdown user release …")
         case client.Refused(why=reason, try_this=try_this):
@@ -74,8 +79,8 @@ def _grip_here(hands: GripHands, wanted: Held) -> Deed:
     return Deed(True, outcome.says, outcome.until, f"lockdown user release {wanted.user}")
 
 
-def _release_here(hands: GripHands, user: str) -> Deed:
-    outcome = hands.release(user)
-    return (
-        Deed(False, f"{user} is not held", undo="lockdown user list") if outcome is None else Deed(True, outcome.says)
-    )
+def _release_here(hands: GripHands, user: str, keep: Callable[[tuple[str, ...]], str] | None) -> Deed:
+    outcome = hands.release(user, send=keep is None)
+    if outcome is None:
+        return Deed(False, f"{user} is not held", undo="lockdown user list")
+    return Deed(True, outcome.says if keep is None else f"{outcome.says}; {keep(outcome.left)}")

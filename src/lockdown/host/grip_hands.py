@@ -16,7 +16,7 @@ import socket
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -35,6 +35,8 @@ _LOG_OCTETS = 2 << 20
 _MOST_QUEUE_FILES = 100_000
 _RECORDS_OCTETS = 64 << 10
 _MOST_AT_ONCE = 200
+_LATE = timedelta(minutes=10)
+"""Longer than Postfix lets a client be silent."""
 
 PASSWORD_UNIT = (
     ("ProtectSystem", "strict"),
@@ -59,6 +61,8 @@ class Outcome:
     done: tuple[str, ...]
     missing: tuple[str, ...] = ()
     until: datetime | None = None
+    left: tuple[str, ...] = ()
+    """Queue ids of what stays in hold."""
 
     @property
     def says(self) -> str:
@@ -109,8 +113,8 @@ class GripHands:
             done.extend(self._end_sessions(wanted))
         return Outcome(tuple(done), tuple(missing), wanted.until if kept else None)
 
-    def release(self, user: str) -> Outcome | None:
-        """Let it go and send what was held for it; None: it is not held."""
+    def release(self, user: str, *, send: bool = True) -> Outcome | None:
+        """Let it go and send what was held for it, or leave that where it is; None: it is not held."""
         now = self.held()
         gone = now.pop(user, None)
         if gone is None:
@@ -123,13 +127,19 @@ class GripHands:
         if "passwd" in gone.pieces and isinstance(failed := self._runs(("usermod", "-U", "--", user)), Unknown):
             missing.append(f"its password is still locked: {failed.why}")
         self._runs(("doveadm", "auth", "cache", "flush", user))
-        if "hold" in gone.pieces:
-            says, is_done = self._send_held(gone)
-            (done if is_done else missing).append(says)
+        if "hold" not in gone.pieces:
+            return Outcome(tuple(done), tuple(missing))
+        ids = self._held_for(gone)
+        if isinstance(ids, Unknown):
+            return Outcome(tuple(done), (*missing, f"what was held for it was not sent: {ids.why}"))
+        if not send:
+            return Outcome(tuple(done), tuple(missing), left=tuple(ids))
+        says, is_done = self._send(ids)
+        (done if is_done else missing).append(says)
         return Outcome(tuple(done), tuple(missing))
 
-    def release_expired(self, now: datetime) -> list[str]:
-        """Those whose term is over may send again; what was held for them waits for a person."""
+    def release_expired(self, now: datetime) -> dict[str, tuple[str, ...]]:
+        """Those whose term is over may send again; by user, what was held for them and waits for a person."""
         over = [one for one in self.held().values() if one.until <= now]
         if over:
             left = {user: one for user, one in self.held().items() if one.until > now}
@@ -139,7 +149,17 @@ class GripHands:
             for one in over:
                 if "passwd" in one.pieces:
                     self._runs(("usermod", "-U", "--", one.user))
-        return [one.user for one in over]
+        ids = {one.user: self._held_for(one) for one in over}
+        return {user: () if isinstance(found, Unknown) else tuple(found) for user, found in ids.items()}
+
+    def end_late(self, now: datetime) -> int:
+        """End conversations that began before a hold and only now turn out to be of who is held; how many were.
+
+        Postfix writes down who signed in with the first letter only, and such a process has the table of before.
+        """
+        lately = [one for one in self.held().values() if "hold" in one.pieces and now - one.since < _LATE]
+        old = {pid for one in lately for pid in self._talking_to(one.user) if began_before(pid, one.since)}
+        return sum(_ended(pid) for pid in old)
 
     # ── pieces ──
 
@@ -193,11 +213,11 @@ class GripHands:
 
     # ── what was held ──
 
-    def _send_held(self, gone: Held) -> tuple[str, bool]:
+    def _held_for(self, gone: Held) -> list[str] | Unknown:
         queue = self._runs(("postconf", "-h", "queue_directory"))
-        if isinstance(queue, Unknown):
-            return f"what was held for it was not sent: {queue.why}", False
-        ids = held_for(Path(queue.strip()) / "hold", gone.user, gone.since)
+        return queue if isinstance(queue, Unknown) else held_for(Path(queue.strip()) / "hold", gone.user, gone.since)
+
+    def _send(self, ids: list[str]) -> tuple[str, bool]:
         for begin in range(0, len(ids), 200):
             command = ("postsuper", *(word for id in ids[begin : begin + 200] for word in ("-H", id)))
             if isinstance(failed := self._runs(command), Unknown):
@@ -256,6 +276,17 @@ def held_for(folder: Path, user: str, since: datetime) -> list[str]:
                     if at > 0 and length == len(sign):
                         found.append(entry.name)
     return sorted(found)
+
+
+def began_before(pid: int, moment: datetime, proc: Path = Path("/proc")) -> bool:
+    """Whether this process is older than that; False where it is gone."""
+    try:
+        # The name may hold blanks and brackets: fields are counted from behind it.
+        ticks = int((proc / str(pid) / "stat").read_text().rpartition(")")[2].split()[19])
+        booted = next(line for line in (proc / "stat").read_text().splitlines() if line.startswith("btime "))
+    except (OSError, ValueError, IndexError, StopIteration):
+        return False
+    return int(booted.split()[1]) + ticks / os.sysconf("SC_CLK_TCK") < moment.timestamp()
 
 
 _PIDFD_GETFD = 438

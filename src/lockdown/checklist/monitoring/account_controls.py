@@ -9,7 +9,7 @@ HIJACKED = Control(
     title="An account in foreign hands is held before it has written to many",
     severity=Severity.CRITICAL,
     why="One stolen password sends thousands of letters in your name, and the whole server is listed for it.",
-    fix="lockdown user show USER; then change the password, and: lockdown user release USER",
+    fix="lockdown user show USER; then change the password, and: lockdown user release USER --keep-held",
     evidence="the mail server's log: recipients, who they are to the account, what comes back, and from where it was "
     "opened",
     side_effects="what the account sends waits in the queue until it is let go",
