@@ -106,6 +106,16 @@ def test_what_a_glance_could_not_read_the_next_look_tells_once(settings: Setting
     assert looked(log).unseen == ""
 
 
+def test_failures_that_only_the_end_of_a_connection_tells_are_counted(settings: Settings, tmp_path: Path) -> None:
+    line = (
+        "2026-03-02T12:2{}:00.0+00:00 mx postfix/submission/smtpd[3]: disconnect from unknown[203.0.113.9] ehlo=1 "
+        "auth=0/5 quit=1 commands=2/7\n"
+    )
+    (tmp_path / "mail.log").write_text("".join(line.format(minute) for minute in range(3)))
+    guesser = looked(AccountLog(settings, tmp_path)).guessers[0]
+    assert (guesser.network, guesser.within[-1].failures) == ("203.0.113.0/24", 15)
+
+
 def test_a_log_that_is_not_there_is_unknown_but_before_another_server(tmp_path: Path) -> None:
     absent = f'[monitoring]\nmail_logs = ["{tmp_path}/none"]\n'
     server = read_settings([("lockdown.toml", f'[site]\nrole = "all-in-one"\n{absent}')]).settings

@@ -76,6 +76,7 @@ class AccountLedger:
             self.sign_ins.guessers(moment),
             self.sign_ins.targets(moment),
             self.sign_ins.stale(moment),
+            self.sign_ins.campaigns(moment),
             frozenset(held),
             unseen,
         )
@@ -169,6 +170,8 @@ class AccountLog:
         with suppress(OperatorError):  # the next look meets it again, and says so
             self._take(now)
         firmer = [account for account in self.ledger.moved(now, _MOST_GLANCED) if self._is_firmer(account)]
+        if firmer:
+            self._kept_at = 0.0  # who is about to be held is looked at by people, and by other processes
         return bool(firmer)
 
     def _is_firmer(self, account: Account) -> bool:

@@ -17,7 +17,7 @@ from typing import TypeVar
 import msgspec
 
 from lockdown.facts.mail_log.picture import network as network_of
-from lockdown.model.accounts import Failed, Guesser, SignIn, Stale, Target
+from lockdown.model.accounts import Campaign, Failed, Guesser, SignIn, Stale, Target
 
 HOUR, DAY = 3600.0, 86400.0
 PERIODS = (60, 600, 3600, 86400, 7 * 86400)
@@ -197,6 +197,15 @@ class SignIns(msgspec.Struct):
         found.sort(key=lambda one: one.within[1][1:], reverse=True)
         return tuple(found[:_MOST_TOLD])
 
+    def campaigns(self, now: float) -> tuple[Campaign, ...]:
+        """Over all networks: each may try so little that nothing is to be seen of it alone."""
+        strange = {
+            name: {net: times for net, times in kept.failed.items() if net not in kept.opened}
+            for name, kept in self.logins.items()
+            if kept.since and kept.failed
+        }
+        return tuple(_campaign(strange, seconds, now) for seconds in PERIODS[2:])
+
     def stale(self, now: float) -> tuple[Stale, ...]:
         """Accounts that fail again and again from a network that has opened them before, which tries no other."""
         found = []
@@ -234,6 +243,17 @@ def _failed(kept: Network, seconds: int, now: float) -> Failed:
 def _tried_within(strange: dict[str, list[float]], seconds: int, now: float) -> tuple[int, int, int]:
     counts = [count for times in strange.values() if (count := sum(now - seconds < time <= now for time in times))]
     return seconds, sum(counts), len(counts)
+
+
+def _campaign(strange: dict[str, dict[str, list[float]]], seconds: int, now: float) -> Campaign:
+    failures, networks, logins = 0, set[str](), []
+    for name, nets in strange.items():
+        tried = {net: count for net, times in nets.items() if (count := sum(now - seconds < at <= now for at in times))}
+        if tried:
+            failures += sum(tried.values())
+            networks |= tried.keys()
+            logins.append(name)
+    return Campaign(seconds, failures, len(logins), len(networks), tuple(sorted(logins)[:10]))
 
 
 def _interval(times: list[float]) -> float | None:

@@ -119,6 +119,17 @@ class Target(NamedTuple):
     """Those of most failures; bounded."""
 
 
+class Campaign(NamedTuple):
+    """What was tried in vain within one period at accounts that somebody uses, from networks that never opened them."""
+
+    seconds: int
+    failures: int
+    logins: int
+    networks: int
+    some: tuple[str, ...]
+    """Of the logins."""
+
+
 class Stale(NamedTuple):
     """One program with an old password: an account tried again and again from a network that has opened it before."""
 
@@ -137,6 +148,8 @@ class Accounts:
     guessers: tuple[Guesser, ...] = ()
     targets: tuple[Target, ...] = ()
     stale: tuple[Stale, ...] = ()
+    campaigns: tuple[Campaign, ...] = ()
+    """The shortest period first."""
     held: frozenset[str] = field(default_factory=frozenset)
     """Accounts that are held now."""
     unseen: str = ""

@@ -242,6 +242,32 @@ def test_two_hundred_addresses_of_one_try_a_day_are_seen_by_the_account() -> Non
     assert len(world.named("spread-guessing")[0].wishes) == 20
 
 
+def test_a_spray_of_one_try_from_each_of_many_networks_is_seen_and_shuts_nobody_out() -> None:
+    world = World()
+    for number in range(30):
+        world.signs_in(f"user{number}@example.org", f"192.0.2.{number}")
+    world.later(days=1)
+    for number in range(30):
+        world.fails(f"user{number}@example.org", f"198.{number}.100.7")
+        world.later(hours=2)
+        if found := world.named("spread-spraying"):
+            break
+    assert number < 15
+    assert "of 10 accounts in use are tried from 10 networks within 1d" in found[0].says.replace("Passwords ", "")
+    assert found[0].wishes == ()
+    assert world.named("password-guessing") == []
+
+
+def test_guesses_at_names_that_nobody_uses_are_no_campaign_nor_are_owners_who_mistype() -> None:
+    world = World()
+    for number in range(60):
+        world.fails(f"guess{number}@example.org", f"198.{number}.100.7")
+    for number in range(20):
+        world.signs_in(f"user{number}@example.org", f"192.0.{number}.9")
+        world.fails(f"user{number}@example.org", f"192.0.{number}.9")
+    assert world.named("spread-spraying") == []
+
+
 def test_failures_that_only_the_end_of_a_connection_tells_are_counted() -> None:
     world = World()
     for _ in range(20):

@@ -13,7 +13,7 @@ from itertools import islice
 from lockdown.checklist.monitoring.account_controls import GUESSING, HIJACKED, OLD_PASSWORD
 from lockdown.checklist.monitoring.account_score import HOLD, LOCK, TELL, Weight, in_words, score, weights
 from lockdown.config import Monitoring, Settings
-from lockdown.model.accounts import Account, Accounts, Failed, Guesser, Stale, Target
+from lockdown.model.accounts import Account, Accounts, Campaign, Failed, Guesser, Stale, Target
 from lockdown.model.alarm import Alarm
 from lockdown.model.finding import Evidence, Severity
 from lockdown.model.traffic import Dimension, Doors, Grip, GripUser, HoldQueued, Restrain, Rung, Wish
@@ -36,6 +36,10 @@ _SPREAD = {3600: 6, 86400: 10, 7 * 86400: 25}
 """By seconds, so many networks that tried one account in vain, and had never opened it."""
 
 
+_CAMPAIGN = {3600: 6, 86400: 10, 7 * 86400: 25}
+"""By seconds, so many accounts in use, and as many networks, however little each network tries."""
+
+
 def watch(window: Window, policy: Settings) -> Iterator[Alarm]:
     """What is wrong with accounts now."""
     match window.accounts:
@@ -49,6 +53,7 @@ def watch(window: Window, policy: Settings) -> Iterator[Alarm]:
             for account in found.accounts:
                 yield from _account(account, found, policy.monitoring)
             yield from islice(_guessing(found), _MOST_ALARMS)
+            yield from _campaign(found.campaigns)
             yield from islice((_old_password(stale) for stale in found.stale), _MOST_ALARMS)
 
 
@@ -226,6 +231,25 @@ def _target(target: Target, why: str, known: dict[str, Guesser], blamed: set[str
         next_command=f"lockdown user show {target.login}",
         wishes=wishes[:_MOST_WISHES],
     )
+
+
+def _campaign(campaigns: tuple[Campaign, ...]) -> Iterator[Alarm]:
+    """Told once, for the shortest period that shows it. Nobody is shut out: of each network alone nothing is proved."""
+    for one in campaigns:
+        if min(one.logins, one.networks) >= _CAMPAIGN[one.seconds]:
+            period = show_duration(timedelta(seconds=one.seconds))
+            yield Alarm(
+                f"{_ITEM}.spread-spraying",
+                "all accounts",
+                GUESSING.id,
+                Severity.HIGH,
+                f"Passwords of {one.logins} accounts in use are tried from {one.networks} networks within {period}, "
+                f"{one.failures} times in all.",
+                "a network that is seen to guess by itself is shut out of signing in; the others tried too little",
+                evidence=(Evidence("failed logins", f"of {_names(one.some)}"),),
+                next_command="lockdown password     (are the passwords of these accounts good?)",
+            )
+            return
 
 
 def _old_password(stale: Stale) -> Alarm:
