@@ -24,6 +24,7 @@ from lockdown.config import Settings
 from lockdown.engine.traffic import MOST_SEEN, TrafficCounter
 from lockdown.gateway.likeness import bodies, files, hosts
 from lockdown.gateway.nature import is_confirmation
+from lockdown.mime.texture import texture
 from lockdown.model.restraint import subject_shape
 from lockdown.model.window import Window
 from lockdown.scan.builtin import built
@@ -130,7 +131,7 @@ def _likeness() -> float:
     def deed() -> None:
         for _ in range(number):
             bodies(letter.text, ["anna"]), subject_shape(letter.subject), hosts(letter), files(reading)
-            is_confirmation(letter)
+            is_confirmation(letter), texture(letter.text)
 
     return _microseconds(deed, number)
 

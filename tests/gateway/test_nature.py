@@ -67,11 +67,13 @@ CONFIRMATIONS = (
     letter("Willkommen bei uns"),
     letter("=?utf-8?q?Best=C3=A4tige?= dich"),
     letter("News", fields="List-Unsubscribe: <https://shop.example/no>\r\n"),
-    letter("Hello", text="Click here to verify your address."),
+    letter("Hello", text="Click here to verify your address: https://shop.example/v/1"),
     letter("Bienvenue chez nous"),
 )
 OTHERS = (
-    letter("Lunch on Friday?"), letter("Your order 4711 is confirmed"), letter("Confirm your new password"),
+    letter("Lunch on Friday?"),
+    letter("Hello", text="Please confirm when you have read it."),
+    letter("Your order 4711 is confirmed"), letter("Confirm your new password"),
     letter("Rechnung 17", fields="List-Id: <a.b>\r\n"), letter("Transfer of 900 EUR: please confirm"),
 )  # fmt: skip
 

@@ -93,6 +93,25 @@ def test_what_the_log_says_that_copies_have_in_common_is_what_the_next_copy_is_m
     story(tmp_path, BUILTIN, [], plot)
 
 
+WORDY = (
+    b"From: <x@spam.example>\r\nSubject: Offer\r\n\r\nDear customer, our wonderful market opens tomorrow with"
+    b" silver and garden tools;\r\nthere are letters, houses, ships, parcels, bottles, winters and summers to be had"
+    b" for little money\r\nuntil Monday evening, as long as there is something left.\r\n"
+)
+
+
+def test_a_letter_that_is_varied_is_met_by_what_it_is_alike_in_and_others_are_not(tmp_path: Path) -> None:
+    async def plot(here: House) -> None:
+        assert (await send_from(here, BAD, WORDY))[-1].startswith("250")
+        here.worker.restraints.replace([of((Dimension.ALIKE, here.log()[0].like.texture)), of((Dimension.ALIKE, "x"))])
+        varied = WORDY.replace(b"bottles", b"barrels").replace(b"Monday", b"Friday").replace(b"Offer", b"Another")
+        assert (await send_from(here, "other@forged.example", varied))[-1].startswith("451")
+        assert (await send_from(here, "b@good.example", OTHER))[-1].startswith("250")
+        assert [line.like.texture == here.log()[0].like.texture for line in here.log()[1:]] == [False, False]
+
+    story(tmp_path, BUILTIN, [], plot)
+
+
 def test_a_client_of_a_refused_network_is_not_greeted(tmp_path: Path) -> None:
     async def plot(here: House) -> None:
         caller = await Talker.call(here.port)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockdown.state.sketches import Baseline, SpaceSaving
+from lockdown.state.sketches import Baseline, SpaceSaving, clusters
 
 KEYS = st.lists(st.integers(0, 40).map(str), max_size=400)
 
@@ -64,3 +65,39 @@ def test_the_baseline_lets_go_of_the_smallest() -> None:
         baseline.learn({f"k{hour * 10 + number}": 1 for number in range(10)} | {"large": 500}, hour)
     assert len(baseline.means) <= 40
     assert baseline.usual("large", 100) > 300
+
+
+# ── clusters ──
+
+
+def near(first: int, second: int) -> bool:
+    return (first ^ second).bit_count() <= 14
+
+
+def scattered(middle: int, number: int, chance: random.Random, turned: float = 0.1) -> list[int]:
+    return [middle ^ sum(1 << place for place in range(64) if chance.random() < turned) for _ in range(number)]
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, 1000))
+def test_what_is_near_each_other_has_one_middle_however_much_else_there_is(middle: int, seed: int) -> None:
+    chance = random.Random(seed)
+    values = [*scattered(middle, 60, chance), *(chance.getrandbits(64) for _ in range(300))]
+    chance.shuffle(values)
+    found = list(clusters(values, near, 30))
+    assert len(found) == 1
+    assert (found[0] ^ middle).bit_count() <= 3
+
+
+@given(st.integers(0, 1000))
+def test_by_chance_nothing_is_near_each_other(seed: int) -> None:
+    chance = random.Random(seed)
+    assert list(clusters([chance.getrandbits(64) for _ in range(500)], near, 30)) == []
+
+
+def test_two_clusters_are_two_the_larger_first_and_fewer_than_asked_are_none() -> None:
+    chance = random.Random(5)
+    first, second = chance.getrandbits(64), chance.getrandbits(64)
+    found = list(clusters([*scattered(first, 40, chance), *scattered(second, 90, chance)], near, 30))
+    assert [near(one, middle) for one, middle in zip(found, (second, first), strict=True)] == [True, True]
+    assert list(clusters(scattered(first, 29, chance), near, 30)) == []
+    assert list(clusters([], near, 30)) == []

@@ -28,9 +28,10 @@ from lockdown.config import Settings
 from lockdown.engine.waiting import Waiting
 from lockdown.facts.mail_log.events import Delivered
 from lockdown.facts.mail_log.picture import STAGES
+from lockdown.mime.texture import is_near
 from lockdown.model.networks import networks
 from lockdown.model.traffic import Dimension, Hitter, Key, Match, Seen, Stage, Traffic
-from lockdown.state.sketches import Baseline, SpaceSaving
+from lockdown.state.sketches import Baseline, SpaceSaving, clusters
 from lockdown.state.transactions import Transaction
 
 SPAN = 600.0
@@ -73,8 +74,11 @@ _CLIENT, _NETWORK = Dimension.CLIENT, Dimension.NETWORK
 _BODY, _FILE, _HOST, _SUBJECT = Dimension.BODY, Dimension.ATTACHMENT, Dimension.URL_HOST, Dimension.SUBJECT
 _SENDER, _RECIPIENT, _NATURE = Dimension.SENDER, Dimension.RECIPIENT, Dimension.NATURE
 _HEAVY_IN_OCTETS = frozenset((_USER, _CLIENT, _NETWORK, _DKIM, _RECIPIENT))
-_REMEMBERED = frozenset(Dimension) - {_RECIPIENT, _NATURE}
+_ALIKE = Dimension.ALIKE
+_REMEMBERED = frozenset(Dimension) - {_RECIPIENT, _NATURE, _ALIKE}
 _SOURCES = frozenset((_CLIENT, _NETWORK, _DKIM, _SPF))
+_ALREADY_TOLD = frozenset((_USER, _DKIM, _SPF, _ALIKE))
+_MOST_ALIKE = 8
 _ALL = "all"
 _NO_COUNTS: Mapping[Key, int] = {}
 
@@ -120,6 +124,8 @@ class TrafficCounter:
         self._often: set[Key] = set()
         self._told: dict[Key, int] = {}
         """At which count each value was last worth a look."""
+        self._alike: dict[int, Key] = {}
+        """The middles of texts that are much alike, and came often lately."""
         self._heavy: defaultdict[Dimension, SpaceSaving[str]] = defaultdict(SpaceSaving)
         self._hour_messages = 0
         self._blamed: dict[Match, float] = {}
@@ -180,6 +186,7 @@ class TrafficCounter:
         like, client, verdict = transaction.like, transaction.client.address, transaction.verdict
         sender = transaction.sender.strip("<>").lower()
         places, trusted = self._origin(client)
+        texture = _number(like.texture) if like.texture else 0
         keys = [*places, _key(_SENDER, sender)]
         singles = ((_DKIM, like.dkim), (_SPF, like.spf), (_SUBJECT, like.subject), (_NATURE, like.nature))
         for dimension, value in singles:
@@ -190,6 +197,8 @@ class TrafficCounter:
                 keys.append(_key(dimension, value))
         for address in transaction.recipients[:_MOST_RECIPIENTS]:
             keys.append(_key(_RECIPIENT, address.strip("<>").lower()))
+        if texture and self._alike:
+            keys += [key for middle, key in self._alike.items() if is_near(middle, texture)]
         refused = transaction.refused
         spam = transaction.scan.spam >= self._tag if transaction.scan.antispam else verdict.control.startswith(_BAD)
         return Seen(
@@ -205,6 +214,7 @@ class TrafficCounter:
             spam,
             trusted,
             like.lists,
+            texture,
         )
 
     def take_queued(self, at: datetime, queue_id: str, user: str, client: str, sender: str, size: int,
@@ -305,7 +315,7 @@ class TrafficCounter:
         blamed = {key for match in self._blamed for key in match}
         counts = {} if blamed else {_ALL: self._hour_messages}
         for dimension, heavy in self._heavy.items():
-            if dimension is not _RECIPIENT:
+            if dimension in _REMEMBERED:
                 top = (((dimension, value), count.number) for value, count in heavy.top(300))
                 counts |= {_word(key): count for key, count in top if key not in blamed}
         return counts
@@ -338,6 +348,7 @@ class TrafficCounter:
         """All of it, as it is now."""
         self.hot = False
         self._let_go()
+        self._find_alike()
         keys = [key for key in self._often if self._counts[key] >= FLOOR]
         keys = sorted(keys, key=self._counts.__getitem__, reverse=True)[:_MOST_HITTERS]
         keys += [key for key, octets in self._octets.items() if octets >= FLOOR_OCTETS and key not in keys]
@@ -366,6 +377,27 @@ class TrafficCounter:
             unseen=self._damage,
             unseen_log=self.unseen_log,
         )
+
+    def _find_alike(self) -> None:
+        """Texts much alike of whom nobody vouches for; those that are the same have a digest in common already."""
+        self._alike = {middle: key for middle, key in self._alike.items() if key in self._counts}
+        strange = [
+            one.texture for one in self._ring if one.texture and not _ALREADY_TOLD.intersection(_dimensions(one))
+        ]
+        for middle in clusters(strange, is_near, WORTH_A_LOOK):
+            if len(self._alike) < _MOST_ALIKE and middle not in self._alike:
+                self._mark(middle)
+
+    def _mark(self, middle: int) -> None:
+        """From now on this is a value like others, of what has come already, too."""
+        key = self._alike[middle] = (_ALIKE, f"{middle:016x}")
+        marked = [
+            one._replace(keys=(*one.keys, key)) if one.texture and is_near(one.texture, middle) else one
+            for one in self._ring
+        ]
+        self._ring = deque(marked)
+        self._counts[key] = sum(key in one.keys for one in marked)
+        self._often.add(key)
 
     def _hitters(self, keys: list[Key], hour: int) -> Iterable[Hitter]:
         sums = {key: [0, 0, 0, 0, 0, 0] for key in keys}
@@ -413,6 +445,7 @@ class _Memory(msgspec.Struct):
     relay_today: int = 0
     relay_usual: float = 0.0
     relay_turned: float = 0.0
+
     def met(self, keys: Iterable[Key]) -> None:
         newest = self.generations[0]
         self.messages[0] += 1
@@ -466,6 +499,17 @@ def _remembered(file: Path) -> tuple[_Memory, str]:
         return _Memory(), ""
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return _Memory(), f"{file.name} cannot be read, so nothing is known of the mail of before: {error}"
+
+
+def _dimensions(seen: Seen) -> Iterable[Dimension]:
+    return [key[0] for key in seen.keys]
+
+
+def _number(texture: str) -> int:
+    try:
+        return int(texture, 16)
+    except ValueError:
+        return 0
 
 
 def _word(key: Key) -> str:

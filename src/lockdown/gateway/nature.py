@@ -22,7 +22,7 @@ from lockdown.state.correspondents import Correspondents, id_digest
 if TYPE_CHECKING:
     from lockdown.gateway.scanned import Scanned
 
-_MOST_SUBJECT, _MOST_TEXT = 200, 600
+_MOST_SUBJECT, _MOST_TEXT = 200, 160
 _MOST_SOUGHT = 64 * 1024
 _MOST_REFERRED = 20
 _LISTS = frozenset(("list-unsubscribe", "list-id"))
@@ -71,9 +71,10 @@ def is_confirmation(letter: Letter) -> bool:
     subject = letter.subject[:_MOST_SUBJECT].lower()
     if _MATTERS.search(subject):
         return False
-    return bool(
-        not _LISTS.isdisjoint(letter.fields) or _ASKS.search(subject) or _ASKS.search(letter.text[:_MOST_TEXT].lower())
-    )
+    if not _LISTS.isdisjoint(letter.fields) or _ASKS.search(subject):
+        return True
+    # Whoever asks to confirm says so at once, and whither to go; more of a text is dear to search.
+    return bool(letter.links) and _ASKS.search(letter.text[:_MOST_TEXT].lower()) is not None
 
 
 def domains_of(scanned: Scanned) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from lockdown.checklist.monitoring import gate
 from lockdown.config import Settings
 from lockdown.gateway import pipeline
+from lockdown.mime.texture import is_near
 from lockdown.model.mail import Client
 from lockdown.model.restraint import Restrained, Restraint, plain_value
 from lockdown.model.traffic import Dimension, Doors, Match, Rung
@@ -73,6 +74,8 @@ class Restraints:
         self._settings, self._hashed = settings, hashed
         self._at: tuple[_Book, ...] = tuple(_Book() for _ in Moment)
         self._apart = _Book()
+        self._alike: tuple[str, ...] = ()
+        """The middles of texts that restraints are about."""
         self._hits: Counter[int] = Counter()
         self.waiting = 0
         self.in_force = False
@@ -84,13 +87,16 @@ class Restraints:
         """These are in force now."""
         books = tuple(_Book() for _ in Moment)
         apart = _Book()
+        alike: dict[str, None] = {}
         for restraint in restraints:
             if restraint.doors is not Doors.MAIL or any(one is Dimension.USER for one, _ in restraint.match):
                 continue  # nobody signs in here
+            alike |= dict.fromkeys(value for dimension, value in restraint.match if dimension is Dimension.ALIKE)
             for moment in _moments(restraint):
                 books[moment].add(restraint)
             if restraint.rung is Rung.QUARANTINE and not restraint.shadow and (known := _for_recipients(restraint)):
                 apart.add(replace(restraint, match=known))
+        self._alike = tuple(alike)
         self._at, self._apart, self.in_force = books, apart, any(book.shapes for book in books)
 
     def take_hits(self) -> Mapping[int, int]:
@@ -131,7 +137,7 @@ class Restraints:
         """When all is known that will be."""
         values = dict(self._of_envelope(transaction, [event.address for event in transaction.accepted]))
         if scanned is not None:
-            values |= _of_content(scanned, transaction.nature())
+            values |= _of_content(scanned, transaction.nature(), self._alike)
         return self._met(Moment.DOT, transaction.client, self._with_digests(values), before)
 
     async def wait(self, seconds: float) -> None:
@@ -265,11 +271,18 @@ def _moments(restraint: Restraint) -> set[Moment]:
     return {Moment.CONNECT, Moment.SENDER} if known is Moment.CONNECT else {known}
 
 
+def _number(texture: str) -> int:
+    try:
+        return int(texture, 16)
+    except ValueError:
+        return 0  # a person may have typed it; it is near hardly anything
+
+
 def _of_client(client: Client) -> dict[Dimension, tuple[str, ...]]:
     return dict.fromkeys(_NETWORKS, (client.address,))
 
 
-def _of_content(scanned: Scanned, nature: str) -> dict[Dimension, tuple[str, ...]]:
+def _of_content(scanned: Scanned, nature: str, middles: tuple[str, ...]) -> dict[Dimension, tuple[str, ...]]:
     """By what a message is told to be one of many, as the log has it: the same words, so that what was counted there
     is what is met here."""
     from lockdown.gateway.likeness import likeness
@@ -279,6 +292,7 @@ def _of_content(scanned: Scanned, nature: str) -> dict[Dimension, tuple[str, ...
         Dimension.DKIM: (like.dkim,) if like.dkim else (),
         Dimension.SPF: (like.spf,) if like.spf else (),
         Dimension.BODY: tuple(like.body),
+        Dimension.ALIKE: tuple(one for one in middles if like.texture and is_near(_number(one), _number(like.texture))),
         Dimension.SUBJECT: (like.subject,) if like.subject else (),
         Dimension.URL_HOST: tuple(like.hosts),
         Dimension.ATTACHMENT: tuple(like.files),

@@ -42,6 +42,8 @@ class Dimension(StrEnum):
     """Its /16 or /48: as far as one provider may reach; never blocked as a whole."""
     BODY = "body"
     """A digest of the body with numbers, addresses and names of recipients taken out."""
+    ALIKE = "alike"
+    """The middle of texts that are much alike (`mime.texture`), where no two are the same."""
     ATTACHMENT = "attachment"
     URL_HOST = "url-host"
     SUBJECT = "subject"
@@ -69,6 +71,7 @@ _FORGEABILITY = {
     Dimension.NETWORK: Forgeability.UNFORGEABLE,
     Dimension.WIDE_NETWORK: Forgeability.UNFORGEABLE,
     Dimension.BODY: Forgeability.CONTENT,
+    Dimension.ALIKE: Forgeability.CONTENT,
     Dimension.ATTACHMENT: Forgeability.CONTENT,
     Dimension.URL_HOST: Forgeability.CONTENT,
     Dimension.SUBJECT: Forgeability.CONTENT,
@@ -185,6 +188,8 @@ class Seen(NamedTuple):
     trusted: bool = False
     is_list: bool = False
     """It says that it is of a mailing list, and how to leave it."""
+    texture: int = 0
+    """What texts much like it nearly share; 0: there is too little of it."""
 
     def has(self, match: Match) -> bool:
         """Whether it has each of these values."""

@@ -7,7 +7,8 @@ Fails as: nothing; more keys than there is room for make the counts rougher, wit
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -147,3 +148,38 @@ class Baseline:
             kept = sorted(weight, key=weight.__getitem__, reverse=True)[: self._most * 3 // 4]
             self.means = {key: self.means[key] for key in kept}
             self.hours = {key: self.hours[key] for key in kept if key in self.hours}
+
+
+_BANDS, _BAND = 8, 8
+_SAMPLE = 200
+
+
+def clusters(values: Sequence[int], near: Callable[[int, int], bool], least: int, most: int = 4) -> Iterator[int]:
+    """The middles of numbers of 64 bits of which at least so many are near each other, the largest cluster first.
+
+    Those of a cluster share one of their bands more often than chance has it; of those that do, each bit as most have
+    it is the middle. What is scattered so widely that no band is shared is not found.
+    """
+    left = list(values)
+    for _ in range(most):
+        if len(left) < least:
+            return
+        shift, band, count = max((_largest_band(left, _BAND * place) for place in range(_BANDS)), key=lambda it: it[2])
+        if count < least // 2:
+            return
+        middle = _middle([one for one in left if one >> shift & 0xFF == band])
+        middle = _middle([one for one in left if near(one, middle)] or [middle])
+        if sum(near(one, middle) for one in left) < least:
+            return
+        yield middle
+        left = [one for one in left if not near(one, middle)]
+
+
+def _largest_band(values: Sequence[int], shift: int) -> tuple[int, int, int]:
+    band, count = Counter([one >> shift & 0xFF for one in values]).most_common(1)[0]
+    return shift, band, count
+
+
+def _middle(values: Sequence[int]) -> int:
+    some = values[-_SAMPLE:]
+    return sum(1 << place for place in range(64) if 2 * sum(one >> place & 1 for one in some) > len(some))

@@ -106,6 +106,8 @@ class LoggedLikeness(msgspec.Struct, frozen=True, omit_defaults=True):
     """The domain of From, whoever wrote it."""
     body: list[str] = []
     """Digests of its text without numbers and names, and of its longest line."""
+    texture: str = ""
+    """What texts much like it nearly share, in hexadecimal."""
     subject: str = ""
     """Its words, numbers as #."""
     hosts: list[str] = []

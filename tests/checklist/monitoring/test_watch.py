@@ -10,6 +10,7 @@ import pytest
 from lockdown.checklist.monitoring.attribution import explanations
 from lockdown.checklist.monitoring.watch import watch
 from lockdown.config import Settings
+from lockdown.mime.texture import texture
 from lockdown.model.alarm import Alarm
 from lockdown.model.traffic import Dimension, Nature, Restrain, Rung, Stage, Traffic
 from lockdown.model.unknown import Unknown
@@ -174,6 +175,54 @@ def test_a_botnet_is_answered_by_what_it_says_and_no_sender_is_blamed(town: Town
         assert isinstance(wish, Restrain)
         assert wish.spill == 0.0
         assert not any(key[0] in (Dimension.SENDER, Dimension.SENDER_DOMAIN) for key in wish.match)
+
+
+WORDS = [f"{first}{second}" for first in ("wonder", "market", "silver", "garden", "letter") for second in
+         ("able", "ing", "house", "ward", "ship", "ness", "land", "ers", "ful", "less", "man", "ly")]  # fmt: skip
+
+
+def varied(town: Town, words: list[str]) -> str:
+    """A tenth of the words is another one in each letter."""
+    return " ".join(f"odd{town.chance.randrange(10**6)}" if town.chance.random() < 0.1 else word for word in words)
+
+
+def varied_botnet(town: Town, number: int) -> None:
+    for index in range(number):
+        text = varied(town, WORDS)
+        town.comes(
+            client=f"{11 + index % 200}.{index % 250}.7.7", sender=f"s{index}@real{index}.example",
+            to=[f"user{index}@example.org"], body=[f"b{index}"], subject=f"s{index} of many",
+            hosts=[f"h{index}.example"], texture=f"{texture(text):016x}",
+        )  # fmt: skip
+
+
+def test_a_botnet_whose_every_letter_is_varied_is_answered_by_what_they_are_alike_in(town: Town) -> None:
+    varied_botnet(town, 100)
+    alarm = town.alarms()["forged-flood"]
+    (match, *_) = matches(alarm)
+    assert list(match) == [Dimension.ALIKE]
+    (wish, *_) = [wish for wish in alarm.wishes if isinstance(wish, Restrain)]
+    assert wish.rung is Rung.QUARANTINE and wish.coverage > 0.8 and wish.spill == 0.0
+    assert "with much the same text" in wish.words
+
+
+def test_what_comes_later_and_is_alike_belongs_to_it_and_it_is_forgotten_with_the_window(town: Town) -> None:
+    varied_botnet(town, 100)
+    assert "forged-flood" in town.alarms()
+    varied_botnet(town, 100)
+    (key,) = [hitter.key for hitter in town.traffic().hitters if hitter.key[0] is Dimension.ALIKE]
+    assert town.counter._counts[key] > 160
+    town.pass_time(11 * MINUTE)
+    assert town.traffic().messages == 0
+    assert (town.counter._counts, town.counter._alike) == ({}, {})
+
+
+def test_letters_to_whom_nobody_vouches_and_that_have_nothing_in_common_are_not_alike(town: Town) -> None:
+    for index in range(300):
+        words = [town.chance.choice(WORDS) + str(town.chance.choice("abcdefgh")) for _ in range(50)]
+        town.comes(client=f"{11 + index % 200}.{index % 250}.7.7", sender=f"s{index}@real{index}.example",
+                   body=[f"b{index}"], texture=f"{texture(' '.join(words)):016x}")  # fmt: skip
+    assert town.alarms() == {}
 
 
 def test_a_flood_that_went_on_does_not_become_good_mail(town: Town) -> None:

@@ -39,6 +39,7 @@ CERTAINTY = {
     Dimension.NETWORK: 0.95,
     Dimension.BODY: 0.85,
     Dimension.ATTACHMENT: 0.85,
+    Dimension.ALIKE: 0.8,
     Dimension.URL_HOST: 0.8,
     Dimension.SUBJECT: 0.7,
 }
@@ -50,6 +51,7 @@ _FROM = {
     Dimension.CLIENT: "from {}",
     Dimension.NETWORK: "from {}",
     Dimension.BODY: "with the same text ({})",
+    Dimension.ALIKE: "with much the same text ({})",
     Dimension.ATTACHMENT: "with the same attachment ({})",
     Dimension.URL_HOST: "with links to {}",
     Dimension.SUBJECT: 'with the subject "{}"',

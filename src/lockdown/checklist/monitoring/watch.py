@@ -287,7 +287,8 @@ def sums_of(seen: Sequence[Seen]) -> Sums:
     recipients: Counter[Key] = Counter()
     contents: Counter[Key] = Counter()
     sources: Counter[Key] = Counter()
-    tables = {Dimension.RECIPIENT: recipients, Dimension.BODY: contents, Dimension.ATTACHMENT: contents}
+    tables = {Dimension.RECIPIENT: recipients}
+    tables |= dict.fromkeys((Dimension.BODY, Dimension.ALIKE, Dimension.ATTACHMENT), contents)
     tables |= dict.fromkeys((*PROVEN, Dimension.CLIENT, Dimension.NETWORK), sources)
     for one in seen:
         for key in one.keys:
