@@ -145,6 +145,18 @@ def test_a_greeting_of_junk_cannot_name_another_address_to_exim(helo: str) -> No
             assert reading.event.address == "192.0.2.1", line
 
 
+@pytest.mark.parametrize("field", [' X="a"', " X=a", ' SNI="a"', " K", " L"])
+@pytest.mark.parametrize("end", [' S=1 id="', " rejected nothing", ""])
+def test_a_line_of_many_fields_is_read_in_one_way_only(field: str, end: str) -> None:
+    # In two ways for each field, this would never end: a client chooses what SNI holds.
+    for begin in (
+        "1tiX2y-0004Xz-1B <= a@b.example H=a [192.0.2.1]",
+        "H=a [192.0.2.1]",
+        "1tiX2y-0004Xz-1B H=a [192.0.2.1]",
+    ):
+        assert read(f"2026-02-13 08:00:00 {begin}{field * 400}{end}") is not None
+
+
 def test_a_password_that_was_logged_is_kept_nowhere() -> None:
     for line in (
         "Feb 13 08:00:00 mx dovecot: auth-worker(7): sql(anna,192.0.2.1): unknown user (given password: tops3cret)",

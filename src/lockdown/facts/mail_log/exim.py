@@ -110,7 +110,9 @@ def _refused(found: re.Match[str]) -> Refused:
     )  # fmt: skip
 
 
-_BETWEEN = r"(?: (?:X|CV|SNI|DN|I|P|Ci|PRX|TFO|U|K)=(?:\"[^\"]*\"|\S*))*"
+# In one way only, or a line of many such fields takes for ever: a client chooses what SNI is.
+_VALUE = r"(?:\"[^\"]*\"|[^\s\"]\S*)?"
+_BETWEEN = rf"(?: (?:(?:X|CV|SNI|DN|I|P|Ci|PRX|TFO|U)={_VALUE}|[KL])(?=[ :]|\Z))*"
 _SESSIONS: tuple[tuple[re.Pattern[str], Maker], ...] = tuple(
     (_compiled(pattern), make)
     for pattern, make in (
@@ -241,11 +243,11 @@ _ARRIVAL = _compiled(
 )
 _SIZE = _compiled(r"(?:^|.* )S=(?P<size>\d{1,15})(?: .*)?")
 _LOGGED_IN = _compiled(
-    r"(?: (?:I|X|CV|DN|PRX|P|SNI|K|Ci|TFO)=(?:\"[^\"]*\"|\S*))* A=(?P<method>[\w-]+)(?::"
+    rf"(?: (?:(?:I|X|CV|DN|PRX|P|SNI|Ci|TFO)={_VALUE}|[KL])(?=[ ]))* A=(?P<method>[\w-]+)(?::"
     r"(?P<user>[^\s:]*)(?::\S*)?)?(?: .*)?"
 )
 _PLAIN = _compiled(
-    r"(?P<own>(?: (?:I|X|CV|DN|PRX|P|A|U|K|SNI|L|M8S|TFO|Ci|RT|DKIM)=?(?:\"[^\"]*\"|\S*))*) "
+    rf"(?P<own>(?: (?:(?:I|X|CV|DN|PRX|P|A|U|SNI|M8S|TFO|Ci|RT|DKIM)={_VALUE}|[KL])(?=[ ]))*) "
     r"S=(?P<size>\d{1,15})(?: .*)?"
 )
 _CALLER = _compiled(r".* U=(?P<user>[^\s=]{1,64})(?: .*)?")
