@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from lockdown.config import Settings, read_settings
@@ -124,6 +125,7 @@ def test_a_log_that_is_not_there_is_unknown_but_before_another_server(tmp_path: 
     assert AccountLog(gateway, tmp_path).look(NOW) is None
 
 
+@hypothesis_settings(max_examples=30)  # each begins with memories of some megabytes
 @given(st.lists(st.text(max_size=60) | st.sampled_from(LINES.splitlines()), max_size=20))
 def test_no_line_makes_it_raise(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:
     folder = tmp_path_factory.mktemp("log")

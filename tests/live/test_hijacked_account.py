@@ -279,7 +279,8 @@ from lockdown.host.grip_hands import GripHands
 hands = GripHands([Path("/var/log/mail.log")])
 ended = []
 def is_ended():
-    ended.append(hands.end_late(now()))
+    if not any(ended):
+        ended.append(hands.end_late(now()))
     return any(ended)
 silent, bystander = session("bob@example.org"), session("anna@example.org")
 held = grip(settings, "bob@example.org", timedelta(days=1), "test", "test", now(), lock=False)

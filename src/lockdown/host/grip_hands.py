@@ -158,7 +158,7 @@ class GripHands:
         Postfix writes down who signed in with the first letter only, and such a process has the table of before.
         """
         lately = [one for one in self.held().values() if "hold" in one.pieces and now - one.since < _LATE]
-        old = {pid for one in lately for pid in self._talking_to(one.user) if began_before(pid, one.since)}
+        old = {pid for one in lately for pid in self._talking_to(one.user) if began_before(pid, one.since, now)}
         return sum(_ended(pid) for pid in old)
 
     # ── pieces ──
@@ -278,15 +278,15 @@ def held_for(folder: Path, user: str, since: datetime) -> list[str]:
     return sorted(found)
 
 
-def began_before(pid: int, moment: datetime, proc: Path = Path("/proc")) -> bool:
+def began_before(pid: int, moment: datetime, now: datetime, proc: Path = Path("/proc")) -> bool:
     """Whether this process is older than that; False where it is gone."""
     try:
         # The name may hold blanks and brackets: fields are counted from behind it.
         ticks = int((proc / str(pid) / "stat").read_text().rpartition(")")[2].split()[19])
-        booted = next(line for line in (proc / "stat").read_text().splitlines() if line.startswith("btime "))
-    except (OSError, ValueError, IndexError, StopIteration):
+        uptime = float((proc / "uptime").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
         return False
-    return int(booted.split()[1]) + ticks / os.sysconf("SC_CLK_TCK") < moment.timestamp()
+    return uptime - ticks / os.sysconf("SC_CLK_TCK") > (now - moment).total_seconds()
 
 
 _PIDFD_GETFD = 438
