@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from lockdown.checklist.monitoring.audit import audit
-from lockdown.checklist.monitoring.holding_controls import HOLDING, QUEUE_SETTINGS
+from lockdown.checklist.monitoring.holding_controls import EYES, HOLDING, QUEUE_SETTINGS
 from lockdown.checklist.monitoring.watch_controls import (
     GATEWAY_ANSWERS,
     GUESSING_BANNED,
@@ -41,7 +41,7 @@ def test_a_machine_that_is_watched_raises_nothing() -> None:
 
 
 def test_every_control_of_the_audit_is_judged_whatever_could_be_read() -> None:
-    shown = {control.id for control in (*WATCHED, *HOLDING, *QUEUE_SETTINGS)}
+    shown = {control.id for control in (*WATCHED, *HOLDING, *QUEUE_SETTINGS, EYES)}
     assert {it.control for it in findings(kept())} == {it.control for it in findings(without(kept(), *STARTS))} == shown
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from lockdown.checklist.monitoring.audit_eyes import audit_eyes
 from lockdown.checklist.monitoring.audit_holding import audit_holding
 from lockdown.checklist.monitoring.audit_queue import audit_queue
 from lockdown.checklist.monitoring.audit_queue_settings import audit_queue_settings
@@ -57,6 +58,7 @@ def audit(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
     yield _answers(snapshot)
     yield from audit_holding(snapshot, policy)
     yield from audit_queue_settings(snapshot, policy)
+    yield audit_eyes(snapshot, policy)
 
 
 def _unknown(control: Control, why: str) -> Finding:

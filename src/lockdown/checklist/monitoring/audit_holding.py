@@ -24,7 +24,7 @@ from lockdown.facts.holding import (
     signed_in,
     tables,
 )
-from lockdown.facts.postfix import Absent, NotGiven, Postfix, Service, postfix
+from lockdown.facts.postfix import Absent, Postfix, Service, postfix
 from lockdown.facts.scanner_files import Absent as NotInstalled
 from lockdown.model.finding import Control, Evidence, Finding, State
 from lockdown.model.snapshot import Snapshot
@@ -51,10 +51,7 @@ def audit_holding(snapshot: Snapshot, policy: Settings) -> Iterator[Finding]:
 
 
 def _can_hold(snapshot: Snapshot, server: Postfix, services: tuple[Service, ...], wanted: bool | Unknown) -> Finding:
-    try:
-        without = _not_asked(server, services)
-    except NotGiven as missing:
-        return _unknown(CAN_HOLD, str(missing))
+    without = _not_asked(server, services)
     is_set_up = any(asks(server, one) for one in (None, *services))
     if not is_set_up and wanted is not True:
         return _moot(CAN_HOLD, _NOT_WANTED) if wanted is False else _unknown(CAN_HOLD, wanted.why)

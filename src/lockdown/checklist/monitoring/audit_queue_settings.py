@@ -9,7 +9,7 @@ from datetime import timedelta
 from lockdown.checklist.monitoring.acting_here import acts_here
 from lockdown.checklist.monitoring.holding_controls import QUEUE_IDS, QUEUE_LIFETIME, QUEUE_SETTINGS
 from lockdown.config import Settings
-from lockdown.facts.postfix import Absent, NotGiven, Postfix, postfix
+from lockdown.facts.postfix import Absent, Postfix, postfix
 from lockdown.model.finding import Control, Finding, State
 from lockdown.model.snapshot import Snapshot
 from lockdown.model.unknown import Unknown
@@ -30,10 +30,7 @@ def audit_queue_settings(snapshot: Snapshot, policy: Settings) -> Iterator[Findi
         yield from (it.finding(State.NOT_APPLICABLE, says, target="postfix") for it in QUEUE_SETTINGS)
         return
     for control, judge in ((QUEUE_IDS, _ids), (QUEUE_LIFETIME, _lifetime)):
-        try:
-            yield _unknown(control, server.why) if isinstance(server, Unknown) else judge(server, snapshot, policy)
-        except NotGiven as missing:
-            yield _unknown(control, str(missing))
+        yield _unknown(control, server.why) if isinstance(server, Unknown) else judge(server, snapshot, policy)
 
 
 def _ids(server: Postfix, snapshot: Snapshot, policy: Settings) -> Finding:

@@ -45,3 +45,13 @@ QUEUE_LIFETIME = Control(
     references=("RFC 5321 4.5.4.1", "https://www.postfix.org/postconf.5.html#maximal_queue_lifetime"),
 )
 QUEUE_SETTINGS = (QUEUE_IDS, QUEUE_LIFETIME)
+EYES = Control(
+    id="monitoring.watch-sees-the-log",
+    title="The watch reads the log that the mail server writes",
+    severity=Severity.HIGH,
+    why="A watch that reads no log sees no hijacked account and no guessed password, and nothing looks wrong.",
+    fix="set monitoring.mail_logs in lockdown.toml, and let the gateway's user read it: usermod -aG adm lockdown",
+    evidence="maillog_file of Postfix, monitoring.mail_logs, the rights of that file, the groups of the gateway's user",
+    side_effects="who is of that group reads the other logs of the machine as well",
+    undo="gpasswd -d lockdown adm",
+)
