@@ -126,6 +126,9 @@ class Site:
             self.incident = answered(self.incident, one)
         return said
 
+    def end_those_of_later(self) -> None:
+        self._answerer.end_those_of_later(self.now)
+
     def running(self) -> list[tuple[Match, Rung]]:
         return [(one.match, one.rung) for one in self.store.active_restraints(self.now)]
 
@@ -273,6 +276,41 @@ def test_a_protected_source_is_not_shut_out_however_it_presses(tmp_path: Path) -
         said = site.ring(wish(ours, Rung.DROP), traffic=flood(0, ours), after=SOON)
         assert any("the office" in one.says and not one.done for one in said)
         assert site.running() == [(ours, Rung.DEFER)]
+
+
+@pytest.mark.parametrize("back", [HOUR, timedelta(days=1)])
+def test_when_the_clock_is_set_back_an_answer_begins_anew_and_neither_lasts_longer_nor_climbs(
+    tmp_path: Path, back: timedelta
+) -> None:
+    with opened(tmp_path) as site:
+        site.ring(*STRANGER)
+        turned_away(site, 1, 600)
+        site.now -= back
+        site.end_those_of_later()
+        assert site.running() == []
+        (answer, *_) = [one for one in site.ring(*STRANGER, traffic=flood(0, CLIENT)) if one.done]
+        assert answer.until == site.now + HOUR
+        assert site.running() == [(CLIENT, Rung.DEFER)]
+
+
+@pytest.mark.parametrize("ahead", [HOUR, timedelta(days=1)])
+def test_when_the_clock_is_set_ahead_an_answer_is_over_and_given_again_where_it_still_rings(
+    tmp_path: Path, ahead: timedelta
+) -> None:
+    with opened(tmp_path) as site:
+        site.ring(*STRANGER)
+        site.now += ahead
+        assert site.running() == []
+        site.ring(*STRANGER, traffic=flood(60, CLIENT))
+        assert site.running() == [(CLIENT, Rung.DEFER)]
+
+
+def test_what_a_person_has_set_is_not_ended_by_a_clock(tmp_path: Path) -> None:
+    with opened(tmp_path) as site:
+        site.store.restrain(Restraint(CLIENT, Rung.DEFER, NOW, NOW + HOUR, "anna", "x")).result()
+        site.now -= HOUR
+        site.end_those_of_later()
+        assert site.running() == [(CLIENT, Rung.DEFER)]
 
 
 def test_in_shadow_nothing_climbs(tmp_path: Path) -> None:

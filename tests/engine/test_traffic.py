@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -87,6 +88,47 @@ def test_a_clock_set_forward_forgets_nothing(tmp_path: Path) -> None:
     many(town, 5)
     assert count(town.traffic(), ANNA) == FLOOR + 5
     assert town.traffic().days < 0.1
+
+
+JUMPS = [-DAY, -HOUR, HOUR, DAY]
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+def test_a_clock_that_jumps_within_wanted_mail_makes_no_alarm(tmp_path: Path, jump: timedelta) -> None:
+    town = Town(folder=tmp_path)
+    town.wanted_for(HOUR)
+    town.now += jump
+    town.counter.advance(town.now)
+    town.wanted_for(HOUR)
+    assert town.alarms() == {}
+    town.now -= jump
+    town.counter.advance(town.now)
+    town.wanted_for(HOUR)
+    assert town.alarms() == {}
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+def test_a_flood_is_seen_over_a_clock_that_jumps_in_the_middle_of_it(tmp_path: Path, jump: timedelta) -> None:
+    town = Town(folder=tmp_path)
+    town.wanted_for(HOUR)
+    many(town, 20, sender="x@forged.example", body=["bomb"])
+    assert town.alarms() == {}
+    town.now += jump
+    town.counter.advance(town.now)
+    many(town, 20, sender="x@forged.example", body=["bomb"])
+    assert "flood" in town.alarms()
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+def test_what_waits_in_the_queue_is_no_older_by_a_clock_that_jumps(tmp_path: Path, jump: timedelta) -> None:
+    town = Town(folder=tmp_path)
+    for number in range(200):
+        town.counter.take_waiting(f"Q{number}", "x@forged.example")
+    town.now += jump
+    town.counter.advance(town.now)
+    assert town.traffic().waiting == 0
+    town.pass_time(2 * MINUTE)
+    assert town.traffic().waiting == 200
 
 
 def test_messages_of_a_day_under_a_clock_that_jumps_are_no_flood(tmp_path: Path) -> None:

@@ -49,6 +49,10 @@ class Answerer:
         self._means, self._held = means or Means(), held
         self._restrainer = Restrainer(settings, store, protected, self._means.drop)
 
+    def end_those_of_later(self, now: datetime) -> None:
+        """Answers that began later than now, by a clock that was set back; what still rings is answered anew."""
+        self._restrainer.end_those_of_later(now)
+
     def answers(
         self, incident: Incident, alarm: Alarm, traffic: Traffic | Unknown | None, now: datetime
     ) -> Iterator[Answer]:

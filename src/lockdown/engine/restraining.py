@@ -37,6 +37,7 @@ MOST_SPILL = 0.1
 """Of the good mail; what would meet more of it is at most slowed."""
 PRESSING, PRESSING_A_MINUTE = 300, 60
 """So often turned away, and so fast: the second threshold, above which a source is refused for good, then shut out."""
+CLOCKS_DIFFER = timedelta(minutes=1)
 _MOST_VALUES = 4
 _COMMIT_SECONDS = 10.0
 _NETWORKS = frozenset({Dimension.CLIENT, Dimension.NETWORK, Dimension.WIDE_NETWORK})
@@ -149,6 +150,12 @@ class Restrainer:
         elif due:
             yield from self._first_that_may_be(incident, _mild(due), running, history, now)
 
+    def end_those_of_later(self, now: datetime) -> None:
+        """The clock was set back: what began later than now would last so much longer than its term."""
+        for one in self._store.active_restraints(now):
+            if one.by == AUTOMATIC and one.since > now + CLOCKS_DIFFER:
+                self._store.end_restraint(one.number, AUTOMATIC, now).result(_COMMIT_SECONDS)
+
     def _first_that_may_be(
         self,
         incident: Incident,
@@ -249,7 +256,7 @@ def _mild(wishes: list[Restrain]) -> list[Restrain]:
 def _presses(one: Restraint, now: datetime) -> bool:
     """It is turned away, and comes again and again, faster than any honest server tries."""
     seconds = max((now - one.since).total_seconds(), SETTLES.total_seconds())
-    is_turned_away = one.rung in (Rung.DEFER, Rung.REJECT) and not one.shadow
+    is_turned_away = one.rung in (Rung.DEFER, Rung.REJECT) and not one.shadow and one.since <= now
     return is_turned_away and one.hits >= PRESSING and one.hits * 60 >= PRESSING_A_MINUTE * seconds
 
 

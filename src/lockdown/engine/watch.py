@@ -96,6 +96,7 @@ class Watch:
         window = self._life.window(told_by_gateway, now)
         alarms = tuple(ringing(self._judges, window, self._settings))
         self._remember_traffic(alarms)
+        self._answerer.end_those_of_later(now)
         before = {incident.number for incident in self._store.open_incidents()}
         incidents = self._raise(alarms, now)
         self._answer(zip(alarms, incidents, strict=True), window, now)

@@ -398,6 +398,19 @@ def test_a_subscription_bomb_blames_nobody_and_what_nobody_has_asked_for_waits(t
     assert (wish.rung, wish.coverage) == (Rung.QUARANTINE, 0.75)
 
 
+def test_a_subscription_bomb_is_seen_however_much_other_mail_a_large_server_has(town: Town) -> None:
+    newsletter(town, 2000)
+    subscribed(town, 40, Nature.UNASKED)
+    assert len(town.alarms()["subscription-bomb"].wishes) == 1
+
+
+def test_an_address_to_which_many_firms_write_all_day_is_not_bombed_by_their_letters(town: Town) -> None:
+    newsletter(town, 2000)
+    subscribed(town, 100, "")
+    subscribed(town, 20, Nature.UNASKED)
+    assert town.alarms() == {}
+
+
 def test_where_hardly_any_is_a_confirmation_of_a_stranger_it_is_told_alone(town: Town) -> None:
     subscribed(town, 20, Nature.UNASKED)
     subscribed(town, 60, "")

@@ -142,16 +142,23 @@ def _unknown(window: Window) -> Iterator[Alarm]:
 def _floods(traffic: Traffic) -> Iterator[Alarm]:
     """The largest first; what is mostly part of one that was told is not told again."""
     hitters = sorted(traffic.hitters, key=lambda one: (-one.messages, _ORDER.index(one.key[0])))
+    # One person is hit, however little of all mail that is.
+    people = [one for one in hitters if one.key[0] is Dimension.RECIPIENT and one.messages >= FLOOR]
     hitters = [one for one in hitters if one.key[0] not in _UNLABELLED and one.key != _NULL and is_beyond(one, traffic)]
-    seen = _by_key(traffic, {one.key for one in hitters})
+    seen = _by_key(traffic, {one.key for one in (*hitters, *people)})
     told: list[set[int]] = []
     letters: set[int] = set()
     # Confirmations have words in common, too: whom they come to explains them, and not the words.
-    for hitter in [one for one in hitters if one.key[0] is Dimension.RECIPIENT][:MOST_ALARMS]:
+    for hitter in people:
         strange = [one for one in seen[hitter.key] if not _is_known(one, traffic)]
+        if not is_beyond(hitter, traffic):
+            # To an address of a firm come letters of many all day; but hardly ever do so many strangers ask to confirm.
+            strange = [one for one in strange if _UNASKED in one.keys]
         if (alarm := _subscribed(hitter.key[1], strange)) is not None:
             told.append(set(map(id, strange)))
             yield alarm
+        if len(told) >= MOST_ALARMS:
+            return
     for hitter in hitters:
         if len(told) >= MOST_ALARMS:
             return
