@@ -72,6 +72,19 @@ def test_a_sender_is_told_why_and_what_is_over_is_told_as_over(capsys: pytest.Ca
     assert "was put off (451), met 40" in capsys.readouterr().out
 
 
+def test_a_restraint_that_is_asked_for_by_its_name_is_told_with_its_story_and_what_it_holds(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given(replace(NETWORK, rung=Rung.QUARANTINE))
+    assert main(["block", "why", "r1"]) == 0
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first.startswith("r1: network 203.0.113.0/24 is held in quarantine")
+    assert "  what it holds lies in quarantine: lockdown quarantine release r1" in others
+    assert "  its story: lockdown incident show 3" in others
+    assert main(["block", "why", "r9"]) == 1
+    assert "there is no restraint r9" in capsys.readouterr().out
+
+
 def test_others_are_told_that_nothing_is_known_against_them(capsys: pytest.CaptureFixture[str]) -> None:
     given(NETWORK, WORDS)
     assert main(["block", "why", "b@example.net"]) == 1

@@ -61,6 +61,12 @@ def test_each_thing_that_holds_has_its_end_its_reason_and_what_to_type() -> None
         assert part in text
 
 
+def test_what_lies_in_quarantine_can_be_released_with_what_is_typed_there() -> None:
+    text = body(replace(facts(), restraints=(replace(RESTRAINT, rung=Rung.QUARANTINE),)))
+    assert "lockdown quarantine release r3" in text
+    assert "quarantine release r3" not in body(replace(facts(), restraints=(RESTRAINT,)))
+
+
 def test_what_is_only_watched_is_not_told_as_done() -> None:
     page = build(replace(facts(), blocks=(), restraints=(replace(RESTRAINT, shadow=True),)))
     assert page.holds[0].how == "only watched; would be put off (451)"

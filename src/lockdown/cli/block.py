@@ -149,10 +149,12 @@ def _print_why(
         print_labelled(
             "", f"{wanted} is blocked as {block.network}, still {_left(block, now)}, by {block.by}: {block.why}", 0
         )
-    if not covering:
+    if not covering and restrained.number_of(wanted) is None:
         running = any(one.runs(now) for one in story)
         click.echo(f"{printable(wanted)} is not blocked{', but restrained' if running else ''}")
     restrained.print_story(story, now)
+    if not story and restrained.number_of(wanted) is not None:
+        click.echo(f"there is no restraint {wanted}, or it is older than {restrained.REMEMBERED.days} days")
     for reason in protection:
         click.echo(f"it is never blocked: {reason}")
     for record in records:

@@ -16,6 +16,7 @@ import click
 from lockdown.cli.options import print_labelled, print_table
 from lockdown.engine.blocking import Network, read_network
 from lockdown.engine.restraining import BECOMES
+from lockdown.engine.story import lets_go
 from lockdown.model.mail import AUTOMATIC
 from lockdown.model.restraint import Restraint, match_in_words, plain_value
 from lockdown.model.traffic import Dimension, Doors, Rung
@@ -96,6 +97,8 @@ def _story(one: Restraint, now: datetime) -> Iterator[str]:
     if one.runs(now):
         yield f"{what} is {_becomes(one)}, still {_left(one.until, now)}, by {one.by}: {one.why}"
         yield f"  it has met {one.hits} since {one.since:%F %H:%M}Z; one ends it: lockdown block remove {one.id}"
+        if release := lets_go(one):
+            yield f"  what it holds lies in quarantine: {release}"
         if one.incident:
             yield f"  its story: lockdown incident show {one.incident}"
         return

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from lockdown.engine.busiest import Busiest, MostSent, Queue, Waits
 from lockdown.engine.grip import Held
 from lockdown.engine.restraining import BECOMES
+from lockdown.engine.story import lets_go
 from lockdown.engine.top_senders import Sender
 from lockdown.model.mail import Block
 from lockdown.model.restraint import Restraint, match_in_words
@@ -34,6 +35,8 @@ class Holds:
     by: str
     why: str
     undo: str
+    release: str = ""
+    """For the mail that it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,9 @@ def _restraint(one: Restraint, now: datetime) -> Holds:
     at = " where users sign in" if one.doors is Doors.SIGN_IN else ""
     how = f"{'only watched; would be ' if one.shadow else ''}{BECOMES[one.rung]}{at}"
     undo = f"lockdown block remove {one.id}"
-    return Holds(match_in_words(one.match), how, left(one.until, now), f"{one.hits:,}", one.by, one.why, undo)
+    return Holds(
+        match_in_words(one.match), how, left(one.until, now), f"{one.hits:,}", one.by, one.why, undo, lets_go(one)
+    )
 
 
 def sending(busiest: Busiest | Unknown | None) -> Iterator[Sends]:

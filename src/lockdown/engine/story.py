@@ -15,6 +15,7 @@ from lockdown.model.alarm import Answer, Incident
 from lockdown.model.mail import AUTOMATIC
 from lockdown.model.record import BlockRecord
 from lockdown.model.restraint import Restraint, match_in_words
+from lockdown.model.traffic import Rung
 
 _UNDO_BLOCK = "lockdown block remove "
 SO_FAR = "so far"
@@ -65,12 +66,21 @@ def _restraints(restraints: Iterable[Restraint], now: datetime) -> Iterator[Mome
     for one in restraints:
         name = f"{one.id} ({match_in_words(one.match)} {BECOMES[one.rung]})"
         met = f"it {'would have met' if one.shadow else 'has met'} {one.hits:,} messages and connections"
+        if release := lets_go(one):
+            met += f"; what it holds lies in quarantine: {release}"
         if one.ended_at is not None:
             yield Moment(one.ended_at, "ended", f"{name} by {_who(one.ended_by)}; {met}")
         elif one.until <= now:
             yield Moment(one.until, "ended", f"{name} at its term; {met}")
         else:
             yield Moment(now, SO_FAR, f"{name}: {met}", one.until, f"lockdown block remove {one.id}")
+
+
+def lets_go(one: Restraint) -> str:
+    """What to type so that all mail which it holds is delivered; "" where it holds none. That outlives its term."""
+    return (
+        f"lockdown quarantine release {one.id}" if one.rung is Rung.QUARANTINE and one.hits and not one.shadow else ""
+    )
 
 
 def _blocks(incident: Incident, blocks: Mapping[str, Sequence[BlockRecord]], now: datetime) -> Iterator[Moment]:
