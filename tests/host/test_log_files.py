@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,9 @@ def line(number: int) -> str:
 
 def lines(*numbers: int) -> str:
     return "".join(line(number) for number in numbers)
+
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "xz": lzma.compress, "bz2": bz2.compress}
 
 
 class Log:
@@ -42,9 +48,9 @@ class Log:
         shutil.copyfile(self.path, self.path.with_name("mail.log.1"))
         os.truncate(self.path, 0)
 
-    def compress(self) -> None:
+    def compress(self, how: str = "gz") -> None:
         old = self.path.with_name("mail.log.1")
-        old.with_name("mail.log.2.gz").write_bytes(gzip.compress(old.read_bytes()))
+        old.with_name(f"mail.log.2.{how}").write_bytes(PACKERS[how](old.read_bytes()))
         old.unlink()
 
 
@@ -81,15 +87,81 @@ def test_what_was_written_before_a_rotation_is_not_lost(log: Log, rotate: str, r
     assert follower.read().octets == lines(22).encode()
 
 
-def test_after_a_restart_the_rest_is_found_in_a_file_that_is_compressed_by_now(log: Log) -> None:
+@pytest.mark.parametrize("how", PACKERS)
+def test_after_a_restart_the_rest_is_found_in_a_file_that_is_compressed_by_now(log: Log, how: str) -> None:
     follower = LogFollower(log.path)
     log.write(lines(*range(20)))
     follower.read()
     log.write(lines(20))
     log.rename()
-    log.compress()
+    log.compress(how)
     log.write(lines(21))
     assert LogFollower(log.path, follower.position).read().octets == lines(20, 21).encode()
+
+
+NAMES = {
+    "numbered": ("mail.log.3.gz", "mail.log.2", "mail.log.1"),
+    "dated": ("mail.log-20260208.gz", "mail.log-20260209", "mail.log-20260210"),
+    "dated within": ("mail-20260208.log.xz", "mail-20260209.log", "mail-20260210.log"),
+    "ten": ("mail.log.10", "mail.log.9", "mail.log.8"),
+}
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["running", "restarted"])
+@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
+def test_what_was_rotated_away_more_than_once_is_read_in_its_order(
+    log: Log, names: tuple[str, ...], restart: bool
+) -> None:
+    follower = LogFollower(log.path)
+    log.write(lines(*range(20)))
+    follower.read()
+    log.write(lines(20))
+    for number, name in enumerate(names):
+        octets = log.path.read_bytes()
+        pack = PACKERS.get(name.rpartition(".")[2], bytes)
+        if number:
+            log.path.rename(log.path.with_name(name))
+        else:
+            log.path.unlink()
+        log.path.with_name(name).write_bytes(pack(octets))
+        os.utime(log.path.with_name(name), (1_000, 1_000))
+        log.path.write_text(lines(21 + number))
+    (log.path.with_name("mail.err")).write_text(lines(99))
+    if restart:
+        position = follower.position
+        follower.close()
+        follower = LogFollower(log.path, position)
+    piece = follower.read()
+    assert (piece.octets, piece.missed) == (lines(20, 21, 22, 23).encode(), ())
+    log.write(lines(24))
+    assert follower.read().octets == lines(24).encode()
+
+
+def test_a_log_of_which_the_end_was_cut_off_is_not_told_again(log: Log) -> None:
+    follower = LogFollower(log.path)
+    log.write(lines(*range(20)))
+    follower.read()
+    os.truncate(log.path, len(lines(*range(15))))
+    log.write(lines(20))
+    piece = follower.read()
+    assert "cut short" in piece.missed[0]
+    log.write(lines(21))
+    assert piece.octets + follower.read().octets == lines(21).encode()
+
+
+def test_a_rotated_file_that_is_just_being_packed_is_said_and_no_more(log: Log) -> None:
+    follower = LogFollower(log.path)
+    log.write(lines(*range(2000)))
+    follower.read()
+    log.write(lines(2000))
+    log.rename()
+    packed = gzip.compress(log.path.with_name("mail.log.1").read_bytes())
+    log.path.with_name("mail.log.1").unlink()
+    log.path.with_name("mail.log.1.gz").write_bytes(packed[: len(packed) - 20])
+    log.write(lines(21))
+    piece = LogFollower(log.path, follower.position).read()
+    assert piece.octets.endswith(lines(21).encode())
+    assert piece.missed
 
 
 def test_what_cannot_be_found_any_more_is_said(log: Log) -> None:
@@ -173,14 +245,18 @@ def test_a_file_comes_to_the_same_picture_with_any_number_of_processes(
     assert shared == alone
 
 
-def test_a_compressed_log_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", PACKERS)
+def test_a_compressed_log_is_read(tmp_path: Path, how: str) -> None:
     write(tmp_path / "mail.log", 500)
-    (tmp_path / "mail.log.2.gz").write_bytes(gzip.compress((tmp_path / "mail.log").read_bytes()))
-    assert picture_of(tmp_path / "mail.log.2.gz") == picture_of(tmp_path / "mail.log")
+    packed = tmp_path / f"mail.log.2.{how}"
+    packed.write_bytes(PACKERS[how]((tmp_path / "mail.log").read_bytes()))
+    assert picture_of(packed) == picture_of(tmp_path / "mail.log")
 
 
 def test_a_broken_or_missing_log_is_an_error_that_an_operator_can_mend(tmp_path: Path) -> None:
     (tmp_path / "mail.log.gz").write_bytes(gzip.compress(b"x" * 5000)[:20])
-    for name in ("mail.log.gz", "nothing"):
+    (tmp_path / "mail.log.xz").write_bytes(lzma.compress(b"x" * 5000)[:40])
+    (tmp_path / "mail.log.zst").write_bytes(b"\x28\xb5\x2f\xfd\0\0")
+    for name in ("mail.log.gz", "mail.log.xz", "mail.log.zst", "nothing"):
         with pytest.raises(OperatorError, match="could not be read"):
             picture_of(tmp_path / name)

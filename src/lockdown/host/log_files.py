@@ -1,22 +1,27 @@
 """Read the logs of mail servers from files: the whole of one at speed, or what was written to it since the last time.
 
-A file that was rotated is read to its end first, whether it was renamed, copied and emptied, or already compressed;
-where we were is a `Position`, which outlives our own restart. Memory is bounded, a line that does not end is cut.
+A file that was rotated is read to its end first, whether it was renamed, copied and emptied, or already compressed, and
+those that came and went since then are read after it, in their order; where we were is a `Position`, which outlives our
+own restart. Memory is bounded, a line that does not end is cut.
 
 Fails as: OperatorError for a file that cannot be opened. What could not be read of a log is said in `Piece.missed`.
 """
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import os
 import pickle
+import re
 import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from io import FileIO
+from glob import escape
+from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -30,7 +35,16 @@ _WORTH_A_PROCESS = 8 << 20
 _MOST_PROCESSES = 3
 """Each needs memory of its own, and two read a million lines in a second."""
 _HEAD = 256
-_MOST_OLD = 40
+_MOST_OLD = 400
+_UNPACKERS: tuple[tuple[bytes, Callable[[BinaryIO], object]], ...] = (
+    (b"\x1f\x8b", lambda file: gzip.GzipFile(fileobj=file)),
+    (b"\xfd7zXZ\0", lzma.LZMAFile),
+    (b"BZh", bz2.BZ2File),
+)
+"""By the first octets of a file."""
+_ZSTANDARD = b"\x28\xb5\x2f\xfd"
+_BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
+"""What a packed file that is damaged, or just being written, fails with."""
 
 
 # ── the whole of a file ──
@@ -40,20 +54,45 @@ def picture_of(path: Path, processes: int | None = None) -> Picture:
     """The full picture of one file, compressed or not, with as many processes as there are cores, or three."""
     try:
         with opened(path) as file:
-            if isinstance(file, gzip.GzipFile):
+            if not isinstance(file, BufferedReader):
                 return _picture(blocks(file)).finished()
         pieces = _pieces(path, _affordable(path, processes))
         return joined(_side_by_side(path, pieces)).finished()
-    except (OSError, EOFError, zlib.error) as error:
+    except _BROKEN as error:
         raise _unreadable(path, error) from error
 
 
 def opened(path: Path) -> BinaryIO:
     """The file, unpacked if it is compressed by its first octets."""
     file = path.open("rb")
-    if file.peek(2)[:2] != b"\x1f\x8b":
-        return file
-    return cast(BinaryIO, gzip.GzipFile(fileobj=file))
+    begins = file.peek(6)
+    if begins.startswith(_ZSTANDARD):
+        file.close()
+        raise OSError(0, "it is packed by zstd, and can be read when it is unpacked")
+    unpack = next((unpack for magic, unpack in _UNPACKERS if begins.startswith(magic)), None)
+    return cast(BinaryIO, unpack(file)) if unpack else file
+
+
+_DATED = re.compile(r"[.-](?P<date>\d{8}(?:[-.]?\d{2,10})?|\d{4}-\d\d-\d\d)")
+_NUMBERED = re.compile(r"\.(?P<number>\d{1,4})(?:\.\w+)?\Z")
+
+
+def rotated(path: Path) -> list[Path]:
+    """The files that were this log once, the newest first: by when each was written last, or else by its name."""
+    found = []
+    name, stem, suffix = map(escape, (path.name, path.stem, path.suffix))
+    for one in {*path.parent.glob(f"{name}[.-]*"), *path.parent.glob(f"{stem}[.-]*{suffix}*")}:
+        with suppress(OSError):
+            if one.name != path.name and (age := _age(one.name[len(path.stem) :])) is not None and one.is_file():
+                found.append((one.stat().st_mtime_ns // 10**9, age, one))
+    return [one for _, _, one in sorted(found, reverse=True)[:_MOST_OLD]]
+
+
+def _age(rest: str) -> tuple[str, int] | None:
+    """What tells the age in a name, the younger the greater: a date, or a number. None: it is no rotated log."""
+    if found := _DATED.search(rest):
+        return found["date"], 0
+    return ("", -int(found["number"])) if (found := _NUMBERED.search(rest)) else None
 
 
 def blocks(file: BinaryIO, most: int | None = None) -> Iterator[bytes]:
@@ -217,34 +256,46 @@ class LogFollower:
 
     def _resume(self, missed: list[str]) -> bytes:
         """Open the log; if it is not the file that we have read, read that one to its end first."""
-        before, octets = self.position, b""
+        before = self.position
         file = _unbuffered(self.path)
         inode = os.fstat(file.fileno()).st_ino
         if not before.head:
             self._open = _Open(file, inode, before.offset if before.inode == inode else 0)
             return b""
-        if _begins_with(file, before.head) and os.fstat(file.fileno()).st_size >= before.offset:
+        if _begins_with(file, before.head):
+            # One that is shorter now is met again in `_rest_of_open`.
             self._open = _Open(file, inode, before.offset)
             return b""
         self._open, self.position = _Open(file, inode, 0), Position(inode)
-        old = next((path for path in self._older() if _is(path, before)), None)
-        if old is None:
+        rest = self._rest_of_older(before, missed)
+        if rest is None:
             missed.append("the file that was read before is gone: what was written to it last was not read")
-            return b""
-        with suppress(EOFError, zlib.error), opened(old) as rest:
-            rest.seek(before.offset)
-            octets = rest.read(self.most)
-            if rest.read(1):
-                missed.append(f"{old.name} has more than can be read at once")
-        return octets if octets.endswith(b"\n") or not octets else octets + b"\n"
+        return rest or b""
 
-    def _older(self) -> list[Path]:
-        """The rotated files beside it, the newest first."""
-        found = []
-        for path in self.path.parent.glob(f"{self.path.name}[.-]*"):
-            with suppress(OSError):
-                found.append((path.stat().st_mtime, path))
-        return [path for _, path in sorted(found, reverse=True)[:_MOST_OLD]]
+    def _rest_of_older(self, before: Position, missed: list[str], *, but_ours: bool = False) -> bytes | None:
+        """What we had not yet read of the file that we were in, and all of those that came after it."""
+        older = rotated(self.path)
+        last = next((number for number, path in enumerate(older) if _is(path, before)), None)
+        if last is None:
+            return None
+        octets, offset = b"", 0 if but_ours else before.offset
+        for path in reversed(older[: last + (not but_ours)]):
+            octets += self._rest_of(path, offset, self.most - len(octets), missed)
+            offset = 0
+        return octets
+
+    def _rest_of(self, path: Path, offset: int, most: int, missed: list[str]) -> bytes:
+        octets = b""
+        try:
+            with opened(path) as rest:
+                rest.seek(offset)
+                octets = rest.read(max(0, most))
+                if rest.read(1):
+                    missed.append(f"{path.name} has more than can be read at once")
+                    octets = octets[: octets.rfind(b"\n") + 1]
+        except _BROKEN as error:
+            missed.append(f"{path.name} could not be read to its end: {type(error).__name__}")
+        return octets if octets.endswith(b"\n") or not octets else octets + b"\n"
 
     # ── reading on ──
 
@@ -255,9 +306,13 @@ class LogFollower:
         size = os.fstat(now.file.fileno()).st_size
         before = b""
         was = self.position
-        if size < now.offset or not _begins_with(now.file, was.head):
+        if not _begins_with(now.file, was.head):
             before = self._rest_of_copy(missed)
             now.offset = 0
+        elif size < now.offset:
+            # The same log, so what is left of it was read already.
+            missed.append("the log was cut short: what was written to it last may not have been read")
+            now.offset = size
         now.file.seek(now.offset)
         return before + self._take(now, self.most, missed)
 
@@ -277,15 +332,10 @@ class LogFollower:
 
     def _rest_of_copy(self, missed: list[str]) -> bytes:
         """The log was copied and emptied: the copy has what we had not yet read."""
-        before = self.position
-        copy = next((path for path in self._older() if _is(path, before)), None)
-        if copy is None:
+        octets = self._rest_of_older(self.position, missed)
+        if octets is None:
             missed.append("the log was emptied: what was written to it last was not read")
-            return b""
-        with suppress(EOFError, zlib.error), opened(copy) as rest:
-            rest.seek(before.offset)
-            return rest.read(self.most)
-        return b""
+        return octets or b""
 
     def _follow_rotation(self, missed: list[str], most: int) -> bytes:
         """The name means another file now: the old one was read to its end just before."""
@@ -298,11 +348,15 @@ class LogFollower:
             now.offset += (end := rest.rfind(b"\n") + 1)
             self._remember(now)
             return rest[:end]
+        now.offset += len(rest)
+        self._remember(now)
+        between = self._rest_of_older(self.position, missed, but_ours=True) if now.offset else None
         now.file.close()
         file = _unbuffered(self.path)
         self._open = _Open(file, os.fstat(file.fileno()).st_ino, 0)
         joined_with = b"\n" if rest and not rest.endswith(b"\n") else b""
-        return rest + joined_with + self._take(self._open, most - len(rest), missed)
+        rest += joined_with + (between or b"")
+        return rest + self._take(self._open, most - len(rest), missed)
 
 
 def _unbuffered(path: Path) -> FileIO:
@@ -320,7 +374,7 @@ def _is(path: Path, before: Position) -> bool:
     try:
         with opened(path) as file:
             return _begins_with(file, before.head) and _reaches(file, before.offset)
-    except (OSError, EOFError, zlib.error):
+    except _BROKEN:
         return False
 
 
