@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from lockdown.checklist.monitoring.audit import audit
-from lockdown.checklist.monitoring.holding_controls import EYES, HOLDING, QUEUE_SETTINGS
+from lockdown.checklist.monitoring.server_controls import EYES, HOLDING, QUEUE_SETTINGS
 from lockdown.checklist.monitoring.watch_controls import (
     GATEWAY_ANSWERS,
     GUESSING_BANNED,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lockdown.checklist.monitoring.audit_holding import audit_holding
 from lockdown.checklist.monitoring.enforce import DROP_IN, enforce
-from lockdown.checklist.monitoring.holding_controls import CAN_HOLD, CAN_LOCK, HOLDING
+from lockdown.checklist.monitoring.server_controls import CAN_HOLD, CAN_LOCK, HOLDING
 from lockdown.config import Settings, read_settings
 from lockdown.facts import dovecot, units
 from lockdown.facts.holding import ASKS, DENY_TABLE, EMPTY_TABLE, HOLD_TABLE, LIST, TABLES
@@ -189,6 +189,14 @@ def test_where_it_would_be_asked_too_late_it_is_left_with_what_to_type(conf: str
     assert judged(snapshot)[CAN_LOCK.id].state is State.WARN
     (left,) = said(snapshot)
     assert isinstance(left, Left) and DENY_TABLE in left.try_this
+
+
+def test_a_table_that_is_asked_too_late_and_not_there_is_put_there_all_the_same() -> None:
+    snapshot = machine(WITH_LIST, INCLUDES, PAM + OURS, listed(HOLD_TABLE))
+    assert judged(snapshot)[CAN_LOCK.id].state is State.FAIL
+    table, left = said(snapshot)
+    assert isinstance(table, Proposal) and table.change == PutFile(DENY_TABLE, EMPTY_TABLE)
+    assert isinstance(left, Left) and left.control == table.control
 
 
 def test_what_dovecot_says_itself_keeps_its_passwords_and_shows_our_table() -> None:

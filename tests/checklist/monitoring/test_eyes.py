@@ -8,7 +8,7 @@ import pytest
 
 from lockdown.checklist.monitoring.audit_eyes import audit_eyes
 from lockdown.checklist.monitoring.enforce import enforce
-from lockdown.checklist.monitoring.holding_controls import EYES
+from lockdown.checklist.monitoring.server_controls import EYES
 from lockdown.config import Settings, read_settings
 from lockdown.facts import accounts, units, watchers
 from lockdown.model.change import Left

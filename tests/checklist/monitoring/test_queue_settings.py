@@ -8,7 +8,7 @@ import pytest
 
 from lockdown.checklist.monitoring.audit_queue_settings import audit_queue_settings
 from lockdown.checklist.monitoring.enforce import enforce
-from lockdown.checklist.monitoring.holding_controls import QUEUE_IDS, QUEUE_LIFETIME
+from lockdown.checklist.monitoring.server_controls import QUEUE_IDS, QUEUE_LIFETIME
 from lockdown.config import Settings
 from lockdown.facts import postfix, units
 from lockdown.model.change import Left, Proposal, SetPostfix

@@ -5,7 +5,7 @@ Judged where a gateway of Lockdown starts by itself beside a Postfix; anywhere e
 
 from __future__ import annotations
 
-from lockdown.checklist.monitoring.holding_controls import EYES
+from lockdown.checklist.monitoring.server_controls import EYES
 from lockdown.config import Settings
 from lockdown.facts.accounts import Accounts, accounts
 from lockdown.facts.listings import Entry, entries

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lockdown.checklist.monitoring.acting_here import acts_here
-from lockdown.checklist.monitoring.holding_controls import CAN_HOLD, CAN_LOCK, HOLDING
+from lockdown.checklist.monitoring.server_controls import CAN_HOLD, CAN_LOCK, HOLDING
 from lockdown.config import Settings
 from lockdown.facts.dovecot import Dovecot, as_far_as_read, dovecot
 from lockdown.facts.holding import (

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from lockdown.checklist.monitoring.acting_here import acts_here
-from lockdown.checklist.monitoring.holding_controls import QUEUE_IDS, QUEUE_LIFETIME, QUEUE_SETTINGS
+from lockdown.checklist.monitoring.server_controls import QUEUE_IDS, QUEUE_LIFETIME, QUEUE_SETTINGS
 from lockdown.config import Settings
 from lockdown.facts.postfix import Absent, Postfix, postfix
 from lockdown.model.finding import Control, Finding, State

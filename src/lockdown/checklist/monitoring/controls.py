@@ -5,7 +5,7 @@ from __future__ import annotations
 from lockdown.checklist.monitoring.account_controls import ACCOUNT_CONTROLS
 from lockdown.checklist.monitoring.canary_controls import CANARY_CONTROLS
 from lockdown.checklist.monitoring.flood_controls import FLOODS
-from lockdown.checklist.monitoring.holding_controls import EYES, HOLDING, QUEUE_SETTINGS
+from lockdown.checklist.monitoring.server_controls import EYES, HOLDING, QUEUE_SETTINGS
 from lockdown.checklist.monitoring.watch_controls import WATCHED
 from lockdown.model.finding import Control, Severity
 

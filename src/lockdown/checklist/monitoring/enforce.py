@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from lockdown.checklist.monitoring.audit import audit
 from lockdown.checklist.monitoring.audit_queue_settings import LIFETIME, LONG_IDS
 from lockdown.checklist.monitoring.controls import CONTROLS
-from lockdown.checklist.monitoring.holding_controls import CAN_HOLD, CAN_LOCK, QUEUE_IDS, QUEUE_LIFETIME
+from lockdown.checklist.monitoring.server_controls import CAN_HOLD, CAN_LOCK, QUEUE_IDS, QUEUE_LIFETIME
 from lockdown.config import Settings
 from lockdown.facts.dovecot import Dovecot, dovecot
 from lockdown.facts.holding import (
@@ -116,6 +116,7 @@ def _lock(snapshot: Snapshot, finding: Finding) -> Iterator[Proposal | Left]:
     if first_denies(found):
         yield from _group(finding, iter(table), "Dovecot")
     elif any(one.denies_held for one in databases(found)):
+        yield from _group(finding, iter(table), "Dovecot")
         yield _left(finding, "Somebody has put it there; where it belongs is before all others.", WIRE_DENY)
     elif not _is_first(snapshot, text := _text(found)):
         yield _left(finding, f"{DROP_IN} would not be read before every other passdb, where alone it helps.", WIRE_DENY)
