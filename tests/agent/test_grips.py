@@ -16,6 +16,7 @@ from lockdown.agent import verbs
 from lockdown.agent.deeds import Deeds, Peer
 from lockdown.agent.grip_deeds import MOST_GRIPS, GripDeeds
 from lockdown.facts.holding import HOLD_TABLE
+from lockdown.host import grips
 from lockdown.host.grip_hands import GripHands, began_before, held_for, talking_to
 from lockdown.model.snapshot import Reading, Snapshot
 from lockdown.model.unknown import Unknown
@@ -81,6 +82,9 @@ def test_what_stays_in_hold_is_written_down_when_a_thief_is_let_go_and_when_a_te
     ours.answer(hold(), long_ago)
     released = ours.answer(verbs.ReleaseUser(user="anna@example.org", by="root", send=False), NOW)
     assert isinstance(released, verbs.Done)
+    assert [(one.user, one.was_owner) for one in grips.released(record.with_name(grips.RELEASED.name))] == [
+        ("anna@example.org", False)
+    ]
     assert released.says.endswith("; written down")
     ours.answer(hold(), long_ago)
     ours.expire(long_ago + timedelta(days=1))

@@ -93,6 +93,10 @@ class Hands(Means):
     why_not: str = ""
     until: datetime | None = None
     asked: list[Any] = field(default_factory=list)
+    let_go: bool = False
+
+    def still_grips(self, user: str) -> bool:
+        return not self.let_go
 
     def drop(self, network: str, term: timedelta, why: str, doors: Doors) -> str:
         self.asked.append((network, doors))
@@ -450,6 +454,17 @@ def test_an_account_is_gripped_again_when_its_term_is_over_and_the_incident_goes
         assert again.done and again.until == NOW + 3 * HOUR
         assert site.ring(account, after=HOUR) == [], "once more, and not at every look"
         assert len(hands.asked) == 2
+
+
+def test_an_account_that_a_person_has_let_go_is_gripped_again_for_what_it_does_then(tmp_path: Path) -> None:
+    # What it did before is forgiven: then the alarm does not ring.
+    hands = Hands(until=NOW + HOUR)
+    account = GripUser("anna", Grip.HOLD_OUTBOUND, "+6.2 points")
+    with opened(tmp_path, hands) as site:
+        site.ring(account)
+        hands.let_go = True
+        (again,) = site.ring(account, after=timedelta(minutes=10))
+        assert again.done
 
 
 def test_queued_mail_and_accounts_in_shadow_are_only_told_of(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from lockdown.config import Settings
 from lockdown.engine import sending
 from lockdown.engine.log_reader import Happened, LogReader
 from lockdown.engine.sending import Sender, Sending
-from lockdown.engine.sign_ins import SignIns
+from lockdown.engine.sign_ins import SignIns, plain
 from lockdown.facts.mail_log.events import (
     Delivered,
     Disconnected,
@@ -34,6 +34,7 @@ from lockdown.facts.mail_log.events import (
     Received,
 )
 from lockdown.host.change.files import FileImage, put
+from lockdown.host.grips import Released
 from lockdown.model.accounts import Account, Accounts
 from lockdown.model.errors import OperatorError
 from lockdown.model.traffic import Grip
@@ -80,6 +81,15 @@ class AccountLedger:
             frozenset(held),
             unseen,
         )
+
+    def forgive(self, released: Iterable[Released]) -> bool:
+        """A person has let these go: only what they do from then on is looked at. False: all of that was known."""
+        forgiven = [
+            one for one in released if self.sending.forgive(plain(one.user), one.at.timestamp(), learn=one.was_owner)
+        ]
+        for one in forgiven:
+            self.sign_ins.forgive(one.user, one.at.timestamp(), learn=one.was_owner)
+        return bool(forgiven)
 
     def moved(self, now: datetime, most: int) -> Iterator[Account]:
         """Accounts of which something has left since they were told of last; without the list of what left."""
@@ -183,7 +193,9 @@ class AccountLog:
         self._firmest[account.user] = max(before, grip)
         return bool(grip > before)
 
-    def look(self, now: datetime, held: Collection[str] = ()) -> Accounts | Unknown | None:
+    def look(
+        self, now: datetime, held: Collection[str] = (), released: Iterable[Released] = ()
+    ) -> Accounts | Unknown | None:
         """Count what has been written since the last look; how it is now. None: there is nothing to count here."""
         if self._is_gateway and not any(path.exists() for path in self._paths):
             return None
@@ -195,6 +207,8 @@ class AccountLog:
             self._take(now)
         except OperatorError as error:
             return Unknown(f"{error.what}: {error.why}")
+        if self.ledger.forgive(released):
+            self._kept_at = 0.0
         missed = (*self._missed, *([self._damaged] if self._damaged else []))
         self._missed.clear()
         self._keep_sometimes(now)

@@ -86,7 +86,8 @@ class Answerer:
 
     def _grip(self, incident: Incident, wish: GripUser, now: datetime) -> Iterator[Answer]:
         begins = f"account {wish.user} is {_GRIPS[wish.grip]}"
-        if wish.grip is Grip.TELL or any(_runs(one, begins, now) for one in incident.answers):
+        runs = any(_runs(one, begins, now) for one in incident.answers)
+        if wish.grip is Grip.TELL or (runs and self._means.still_grips(wish.user)):
             return
         if why := self._why_shadow("grip"):
             yield from _new(incident, Answer(now, f"account {wish.user} would be gripped, but {why}", done=False))

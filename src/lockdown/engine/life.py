@@ -22,7 +22,7 @@ from lockdown.engine.drill_report import RESULTS
 from lockdown.engine.recent import Recent
 from lockdown.engine.round_trip import canary_now
 from lockdown.engine.traffic import TrafficCounter
-from lockdown.host.grips import held_users
+from lockdown.host.grips import held_users, released
 from lockdown.model.unknown import Unknown
 from lockdown.model.window import Drilled, EngineHealth, Lessons, ListHealth, Value, Window
 from lockdown.scan import blocklists
@@ -84,7 +84,7 @@ class Life:
             usual=self._recent.usual(),
             unseen=self._recent.unseen,
             traffic=self._counter.look() if self._counter is not None else None,
-            accounts=self._accounts.look(now, held_users()) if self._accounts is not None else None,
+            accounts=self._accounts.look(now, held_users(), released()) if self._accounts is not None else None,
             canary=canary_now(self._settings, self._directory.path),
             told_over=told_over(self._settings, self._directory.path),
         )

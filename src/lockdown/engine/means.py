@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from lockdown.agent import client
+from lockdown.host.grips import held_users
 from lockdown.model.mail import AUTOMATIC
 from lockdown.model.traffic import Doors, Grip, GripUser, HoldQueued
 from lockdown.model.unknown import Unknown
@@ -40,6 +41,10 @@ class Means:
         """Hold an account as firmly as that; None: it is so already."""
         return Deed(False, f"not held: {client.NO_AGENT}")
 
+    def still_grips(self, user: str) -> bool:
+        """Whether an account that was held still is; as far as is known, it is."""
+        return True
+
 
 class AgentMeans(Means):
     """By the agent of this state directory."""
@@ -55,6 +60,10 @@ class AgentMeans(Means):
                 return Deed(False, f"not held: {reason}")
             case done:
                 return Deed(True, done.says, done.until, f"lockdown user release {wish.user}")
+
+    def still_grips(self, user: str) -> bool:
+        """By root's record: a person may have let it go, and what counts since then is new."""
+        return user in held_users()
 
     def hold(self, wish: HoldQueued, by: str) -> Deed | None:
         """By the agent, which looks into the queue itself."""

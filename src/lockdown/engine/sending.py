@@ -61,6 +61,8 @@ class Sender(msgspec.Struct):
     """One account."""
 
     since: float
+    forgiven: float = 0.0
+    """When a person let it go last."""
     panes: dict[int, Pane] = msgspec.field(default_factory=dict)
     times: list[float] = msgspec.field(default_factory=list)
     peaks: dict[int, Peak] = msgspec.field(default_factory=dict)
@@ -222,6 +224,19 @@ class Sending:
                 pane = account.panes.pop(number)
                 if user not in held:
                     _learn(account, number, pane)
+
+    def forgive(self, user: str, at: float, *, learn: bool) -> bool:
+        """What it sent before then counts no more; with `learn` it is usual. False: that was known."""
+        account = self.kept.accounts.get(user)
+        if account is None or account.forgiven >= at:
+            return False
+        account.forgiven = at
+        account.times = [time for time in account.times if time > at]
+        for number in sorted(number for number in account.panes if number * PANE <= at):
+            pane = account.panes.pop(number)
+            if learn:
+                _learn(account, number, pane)
+        return True
 
     def recent(self, now: float) -> Iterable[tuple[str, Sender]]:
         """The accounts with something within the day."""

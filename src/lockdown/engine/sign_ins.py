@@ -152,6 +152,16 @@ class SignIns(msgspec.Struct):
             del self.logins[strange or next(iter(self.logins))]
         return kept
 
+    def forgive(self, login: str, at: float, *, learn: bool) -> None:
+        """From where it was opened before then is no sign any more; without `learn` it is not known there either."""
+        kept = self.logins.get(plain(login))
+        if kept is None:
+            return
+        for net in [net for net, opened in kept.today.items() if opened[0] <= at]:
+            _, is_new, others, _ = kept.today.pop(net)
+            if not learn and (is_new or others >= SPRAYED):
+                kept.opened.pop(net, None)
+
     # ── what it comes to ──
 
     def sign_ins(self, login: str, now: float) -> tuple[SignIn, ...]:

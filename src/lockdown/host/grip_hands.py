@@ -16,7 +16,7 @@ import socket
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -24,7 +24,7 @@ import msgspec
 from lockdown.facts.holding import DENY_TABLE, EMPTY_TABLE, HOLD_TABLE, LIST, WIRE_DENY, WIRE_HOLD
 from lockdown.host.change.files import FileImage, put
 from lockdown.host.commands import run
-from lockdown.host.grips import RECORD, Held, held
+from lockdown.host.grips import RECORD, RELEASED, Held, Released, held, released
 from lockdown.model.errors import OperatorError
 from lockdown.model.snapshot import Reading
 from lockdown.model.unknown import Unknown
@@ -35,6 +35,7 @@ _LOG_OCTETS = 2 << 20
 _MOST_QUEUE_FILES = 100_000
 _RECORDS_OCTETS = 64 << 10
 _MOST_AT_ONCE = 200
+_MOST_RELEASED = 1_000
 _LATE = timedelta(minutes=10)
 """Longer than Postfix lets a client be silent."""
 
@@ -120,6 +121,7 @@ class GripHands:
         if gone is None:
             return None
         self._write(now)
+        self._remember(Released(user, datetime.now(UTC), was_owner=send))
         done, missing = [f"{user} may send and sign in again"], []
         self._write_tables(now)
         if isinstance(failed := self._runs(("postfix", "reload")), Unknown) and "hold" in gone.pieces:
@@ -231,6 +233,12 @@ class GripHands:
     def _write(self, now: dict[str, Held]) -> None:
         self._record.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         put(FileImage(str(self._record), msgspec.json.encode(list(now.values())), 0o644, os.geteuid(), os.getegid()))
+
+    def _remember(self, one: Released) -> None:
+        """What it did before then is no reason to hold it again."""
+        path = self._record.with_name(RELEASED.name)
+        told = [*(other for other in released(path) if other.user != one.user), one][-_MOST_RELEASED:]
+        put(FileImage(str(path), msgspec.json.encode(told), 0o644, os.geteuid(), os.getegid()))
 
     def _write_tables(self, now: dict[str, Held]) -> None:
         for path, piece, line in (

@@ -13,6 +13,7 @@ import msgspec
 
 RECORD = Path("/etc/lockdown/held-accounts.json")
 """Owned by root: whoever faces the net may ask for a grip, and not write one."""
+RELEASED = Path("/etc/lockdown/released-accounts.json")
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -27,6 +28,23 @@ class Held(msgspec.Struct, frozen=True):
     why: str
     pieces: tuple[str, ...] = ()
     """What was done and is to be undone: hold, deny, passwd."""
+
+
+class Released(msgspec.Struct, frozen=True):
+    """One account that a person has let go."""
+
+    user: str
+    at: datetime
+    was_owner: bool
+    """It was its owner who sent that much, and may again; else what was sent is nobody's habit."""
+
+
+def released(record: Path = RELEASED) -> tuple[Released, ...]:
+    """Whom a person has let go lately."""
+    try:
+        return tuple(msgspec.json.decode(record.read_bytes(), type=list[Released]))
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ()
 
 
 def held(record: Path = RECORD) -> dict[str, Held]:

@@ -19,6 +19,7 @@ from lockdown.facts.mail_log.events import (
     Queued,
     Received,
 )
+from lockdown.host.grips import Released
 from lockdown.model.alarm import Alarm
 from lockdown.model.traffic import Grip, GripUser
 from lockdown.model.window import Window
@@ -82,6 +83,13 @@ class World:
         facts = self.ledger.facts(self.now)
         window = Window(self.now, self.now, (), (), accounts=facts)
         return list(watch(window, settings or Settings()))
+
+    def lets_go(self, user: str, *, was_owner: bool) -> None:
+        """A person releases the account."""
+        self.later(seconds=1)
+        released = (Released(user, self.now, was_owner),)
+        assert self.ledger.forgive(released)
+        assert not self.ledger.forgive(released)
 
     def grip(self, user: str = ANNA) -> Grip | None:
         """How firmly the watch wants it held: None when it says nothing of it."""

@@ -56,6 +56,34 @@ def test_who_got_in_after_a_spray_is_held_sooner_and_then_locked(world: World) -
     assert world.grip() is Grip.LOCK
 
 
+def test_an_owner_who_was_let_go_may_do_the_same_again(world: World) -> None:
+    for _ in range(2):
+        world.signs_in(ANNA, TRIP)
+        for number in range(60):
+            world.writes(ANNA, f"merged{number}@club{number % 9}.example", address=TRIP)
+            world.later(seconds=2)
+        held, _ = world.grip(), world.lets_go(ANNA, was_owner=True)
+        assert world.grip() is None
+        world.later(days=2)
+    assert held is None
+
+
+def test_a_thief_who_is_let_go_by_mistake_is_held_again_by_what_he_does_then(world: World) -> None:
+    world.signs_in(ANNA, THIEF)
+    first = until_held(world, 1.8)
+    world.lets_go(ANNA, was_owner=False)
+    assert world.grip() is None
+    world.later(minutes=5)
+    world.signs_in(ANNA, THIEF)
+    for number in range(60):
+        world.writes(ANNA, f"next{number}@example.com", address=THIEF)
+        world.later(seconds=1.8)
+        if (world.grip() or Grip.TELL) >= Grip.HOLD_OUTBOUND:
+            break
+    assert number < 50
+    assert first < 50
+
+
 def test_the_reasons_are_printed_with_their_weights_and_what_left_is_listed(world: World) -> None:
     for name in ("bob", "carol", "dan"):
         world.fails(f"{name}@example.org", THIEF)
