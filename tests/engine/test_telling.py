@@ -168,6 +168,8 @@ def test_a_path_that_fails_is_tried_later_and_later_and_then_told_the_present_on
 ) -> None:
     hook.status, wanted = 500, settings_for(tmp_path, f"{hook.url}/x")
     happens(store, FLOOD)
+    (tmp_path / looked.FILE).touch()
+    looked.note(tmp_path, NOW + 16 * MINUTE)
     teller = Teller(wanted, tmp_path, store)
     for seconds in range(0, 600, 10):
         teller.round(NOW + timedelta(seconds=seconds))
@@ -316,6 +318,34 @@ def test_it_stops_when_the_watch_does_or_the_canary_no_longer_arrives(
     looked.note(tmp_path, NOW + 15 * MINUTE)
     teller.round(NOW + 15 * MINUTE)
     assert hook.asked == [("GET", "/beat")]
+
+
+def test_that_nobody_watches_is_told_though_no_store_has_it_and_that_it_is_over(
+    tmp_path: Path, store: Store, hook: Webhook
+) -> None:
+    (tmp_path / looked.FILE).touch()
+    looked.note(tmp_path, NOW)
+    teller = Teller(settings_for(tmp_path, f"{hook.url}/x"), tmp_path, store)
+    for minute in range(8):
+        teller.round(NOW + minute * MINUTE)
+    (told,) = hook.bodies
+    assert told["title"].endswith(": [critical] opened: Nobody watches: nobody has looked since 2026-11-24 15:00 UTC.")
+    assert "next       lockdown doctor" in told["body"]
+    assert "incident show" not in told["body"]
+    looked.note(tmp_path, NOW + 20 * MINUTE)
+    for minute in (20, 21):
+        teller.round(NOW + minute * MINUTE)
+    assert ["over: Nobody watches" in one["title"] for one in hook.bodies] == [False, True]
+
+
+def test_after_a_long_stop_nobody_is_woken_before_the_first_look(tmp_path: Path, store: Store, hook: Webhook) -> None:
+    (tmp_path / looked.FILE).touch()
+    looked.note(tmp_path, NOW - timedelta(days=3))
+    teller = Teller(settings_for(tmp_path, f"{hook.url}/x"), tmp_path, store)
+    teller.round(NOW)
+    looked.note(tmp_path, NOW + MINUTE / 2)
+    teller.round(NOW + MINUTE)
+    assert hook.bodies == []
 
 
 # ── what people see ──

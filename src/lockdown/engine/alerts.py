@@ -246,7 +246,7 @@ def _told(one: News, now: datetime) -> Iterator[tuple[str, str]]:
         yield from _answer(answer, now)
     for evidence in incident.evidence[:_MOST_EVIDENCE]:
         yield "because", f"{evidence.source}: {evidence.text}"
-    story = f"lockdown incident show {incident.number}"
+    story = f"lockdown incident show {incident.number}" if incident.number else ""
     if incident.is_open and incident.next_command != story:
         yield "next", incident.next_command.replace("incident close ID", f"incident close {incident.number}")
     yield "story", story

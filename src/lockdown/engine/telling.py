@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from pathlib import Path
@@ -28,10 +28,11 @@ from lockdown.config import Settings
 from lockdown.engine import alert_paths
 from lockdown.engine.alert_paths import NotTold, Outcome, Sender, Told
 from lockdown.engine.alerts import Known, Memory, Notice, Words, after, due, forgotten, in_words, lately, moment, news
-from lockdown.engine.looked import not_watched
+from lockdown.engine.looked import LATE, not_watched
 from lockdown.model.alarm import Incident
 from lockdown.model.alert_path import key_of_path, masked, names_of
 from lockdown.model.finding import Severity
+from lockdown.model.mail import AUTOMATIC
 from lockdown.state.store import Store
 from lockdown.state.told import NOT_SENT, PathMemory, ToldFile, ToldIncident, keep_told, read_told
 
@@ -62,6 +63,8 @@ class Teller:
         self._host = host_of(settings)
         self._hanging: dict[str, Bounded] = {}
         self._lock = threading.Lock()
+        self._began: datetime | None = None
+        self._unwatched: Incident | None = None
         self._unwritten: ToldFile | None = None
         """What the disk did not take: it must not be told again every few seconds while it is full."""
 
@@ -83,6 +86,8 @@ class Teller:
             return
         told = self._read()
         incidents = _incidents(self._store)
+        if unwatched := self._nobody_watches(now):
+            incidents[unwatched.number] = unwatched
 
         def tell_over(url: str, name: str) -> None:
             memory = told.paths.get(key_of_path(url)) or PathMemory(name=name, since=now.timestamp())
@@ -93,6 +98,17 @@ class Teller:
             for _ in paths.map(tell_over, urls, names_of(urls)):
                 pass
         self._forget_others(frozenset(map(key_of_path, urls)))
+
+    def _nobody_watches(self, now: datetime) -> Incident | None:
+        """What no incident of the store can tell of: that none can come in, as on a full disk."""
+        if self._began is None or now < self._began:
+            self._began = now  # after a start the first look is yet to come
+        why = not_watched(self._state, now) if now - self._began > LATE else ""
+        if why and (self._unwatched is None or not self._unwatched.is_open):
+            self._unwatched = unwatched(why, now)
+        elif not why and self._unwatched is not None and self._unwatched.is_open:
+            self._unwatched = replace(self._unwatched, closed_at=now, closed_by=AUTOMATIC)
+        return self._unwatched
 
     def _tell_one(self, url: str, memory: PathMemory, incidents: Mapping[int, Incident], now: datetime) -> None:
         self._keep(url, memory)
@@ -197,6 +213,17 @@ def host_of(settings: Settings) -> str:
     """What this machine is called in what people are told."""
     name = settings.gateway.hostname or socket.getfqdn()
     return socket.gethostname() if name.startswith("localhost") else name
+
+
+def unwatched(why: str, now: datetime) -> Incident:
+    """That nobody watches, as people are told of it; it stands in no store."""
+    says = f"Nobody watches: {why}."
+    meanwhile = "floods and failures go unseen and unanswered; the heartbeat is silent"
+    name = "monitoring.watch-stopped"
+    return Incident(
+        name, name, "the watch", "", Severity.CRITICAL, says, now, now, meanwhile,
+        next_command="lockdown doctor     (is the disk full?)",
+    )  # fmt: skip
 
 
 def _incidents(store: Store) -> dict[int, Incident]:
