@@ -83,6 +83,20 @@ def test_unblocking_says_whether_there_was_a_block() -> None:
     assert isinstance(deeds.answer(verbs.Unblock(network="nonsense", by="admin"), NOW), verbs.Refused)
 
 
+@pytest.mark.parametrize(("free", "reply"), [
+    (4096, verbs.Room(4096)), (None, verbs.Room(None)), (Unknown("no Dovecot"), verbs.Refused("no Dovecot")),
+])  # fmt: skip
+def test_how_much_fits_into_a_mailbox_is_told(free: int | Unknown | None, reply: verbs.Reply) -> None:
+    deeds = Deeds(Blocks(), lambda: (), lambda: Snapshot("vm", NOW, "0", {}), NOW, room=lambda user: free)
+    assert deeds.answer(verbs.AskRoom(user="anna@example.org"), NOW) == reply
+
+
+@pytest.mark.parametrize("user", ["-A", "", "a b", "a\n", "x" * 200, "hashed:1"])
+def test_nobody_is_asked_about_what_is_no_name_of_a_user(user: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        verbs.decode_request(verbs.encode(verbs.AskRoom(user=user)))
+
+
 def test_a_snapshot_keeps_what_is_unknown_apart_from_what_was_read() -> None:
     reply = _deeds(Blocks()).answer(verbs.TakeSnapshot(), NOW)
     assert isinstance(reply, verbs.Taken)

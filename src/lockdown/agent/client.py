@@ -132,6 +132,21 @@ def grip_user(
     return _deed(ask(state, request, timeout=120.0))
 
 
+def room_of(state: Path, user: str) -> int | Unknown | None:
+    """How many octets still fit into a mailbox; None where no limit is set."""
+    try:
+        verbs.decode_request(verbs.encode(request := verbs.AskRoom(user=user)))
+    except msgspec.ValidationError:
+        return Unknown("its name is out of bounds")
+    match ask(state, request):
+        case verbs.Room(free):
+            return free
+        case verbs.Refused(why=why) | Unknown(why):
+            return Unknown(why)
+        case other:
+            return Unknown(f"the agent answered {type(other).__name__}")
+
+
 def release_user(state: Path, user: str, *, by: str, send: bool = True) -> verbs.Done | verbs.Refused | Unknown:
     """Have an account let go, and what was held for it sent, or left in hold."""
     return _deed(ask(state, verbs.ReleaseUser(user=user, by=by, send=send), timeout=300.0))

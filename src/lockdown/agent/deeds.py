@@ -18,6 +18,7 @@ from lockdown import __version__
 from lockdown.agent import verbs
 from lockdown.agent.packet_filter import Dropped
 from lockdown.engine.blocking import Blockable, Network, NotBlockable, Protected, judge_block, read_network
+from lockdown.host.mailbox_room import room_of
 from lockdown.host.session import origin_of
 from lockdown.model.snapshot import Snapshot
 from lockdown.model.standing import Standing
@@ -94,11 +95,13 @@ class Deeds:
         queue: Callable[[verbs.QueueRequest, datetime], verbs.Reply] = knows_no_queue,
         grips: Callable[[verbs.GripUser | verbs.ReleaseUser, datetime], verbs.Reply] = grips_nobody,
         standing: Callable[[], Standing | None] = lambda: None,
+        room: Callable[[str], int | Unknown | None] = room_of,
     ) -> None:
         self._blocks, self._protected, self._read_machine, self._started = blocks, protected, read_machine, started
         self._made: deque[datetime] = deque(maxlen=MOST_BLOCKS)
         self._count = 0
         self._packets, self._queue, self._grips, self._standing = packets, queue, grips, standing
+        self._room = room
         self._act, self._applied_at = act, datetime.min.replace(tzinfo=started.tzinfo)
 
     def answer(self, request: verbs.Request, now: datetime, peer: Peer = ITSELF) -> verbs.Reply:
@@ -129,6 +132,9 @@ class Deeds:
                 return verbs.Refused("only root may let an account go", "sudo lockdown user release …")
             case verbs.GripUser() | verbs.ReleaseUser():
                 return self._grips(request, now)
+            case verbs.AskRoom():
+                free = self._room(request.user)
+                return verbs.Refused(free.why) if isinstance(free, Unknown) else verbs.Room(free)
             case _:
                 assert_never(request)
 

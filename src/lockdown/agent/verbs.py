@@ -52,10 +52,10 @@ class Unblock(Verb, frozen=True, tag="unblock"):
     doors: DoorsText = ""
 
 
-PlanId = Annotated[str, msgspec.Meta(pattern=r"^[a-z2-7]{10}$")]
-ApplyId = Annotated[str, msgspec.Meta(pattern=r"^([0-9]{8}-[0-9]{6}(-[0-9]{1,2})?|last)$")]
+PlanId = Annotated[str, msgspec.Meta(pattern=r"^[a-z2-7]{10}\Z")]
+ApplyId = Annotated[str, msgspec.Meta(pattern=r"^([0-9]{8}-[0-9]{6}(-[0-9]{1,2})?|last)\Z")]
 Names = Annotated[
-    list[Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]{0,79}$")]], msgspec.Meta(max_length=200)
+    list[Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]{0,79}\Z")]], msgspec.Meta(max_length=200)
 ]
 
 
@@ -83,9 +83,9 @@ class Rollback(Verb, frozen=True, tag="rollback"):
     by: Text
 
 
-DeedId = Annotated[str, msgspec.Meta(pattern=r"^([0-9]{8}-[0-9]{6}(-[0-9]{1,3})?|last)$")]
-QueueId = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z-]{6,40}$")]
-Same = tuple[Annotated[str, msgspec.Meta(pattern=r"^[a-z-]{2,20}$")], Text]
+DeedId = Annotated[str, msgspec.Meta(pattern=r"^([0-9]{8}-[0-9]{6}(-[0-9]{1,3})?|last)\Z")]
+QueueId = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z-]{6,40}\Z")]
+Same = tuple[Annotated[str, msgspec.Meta(pattern=r"^[a-z-]{2,20}\Z")], Text]
 
 
 class HoldQueued(Verb, frozen=True, tag="hold-queued"):
@@ -102,7 +102,7 @@ class QueuedMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, arr
     id: QueueId
     arrived: Annotated[int, msgspec.Meta(ge=0)]
     size: Annotated[int, msgspec.Meta(ge=0)]
-    sender: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}$")]
+    sender: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}\Z")]
 
 
 class HoldMessages(Verb, frozen=True, tag="hold-messages"):
@@ -127,7 +127,7 @@ class DeleteQueued(Verb, frozen=True, tag="delete-queued"):
     by: Text
 
 
-UserName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+=@-]{0,127}$")]
+UserName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+=@-]{0,127}\Z")]
 
 
 class GripUser(Verb, frozen=True, tag="grip-user"):
@@ -152,8 +152,15 @@ class ReleaseUser(Verb, frozen=True, tag="release-user"):
     send: bool = True
 
 
+class AskRoom(Verb, frozen=True, tag="ask-room"):
+    """How much still fits into this mailbox."""
+
+    user: UserName
+
+
 QueueRequest = HoldQueued | HoldMessages | ReleaseQueued | DeleteQueued
-Request = Status | TakeSnapshot | Block | Unblock | Apply | Confirm | Rollback | QueueRequest | GripUser | ReleaseUser
+AccountRequest = GripUser | ReleaseUser | AskRoom
+Request = Status | TakeSnapshot | Block | Unblock | Apply | Confirm | Rollback | QueueRequest | AccountRequest
 
 
 class Answer(msgspec.Struct, frozen=True, tag_field="answer"):
@@ -207,6 +214,12 @@ class QueueHeld(Answer, frozen=True, tag="queue-held"):
     says: str
 
 
+class Room(Answer, frozen=True, tag="room"):
+    """So many octets; None where no limit is set."""
+
+    free: int | None
+
+
 class Refused(Answer, frozen=True, tag="refused"):
     """It was not done, and why."""
 
@@ -214,7 +227,7 @@ class Refused(Answer, frozen=True, tag="refused"):
     try_this: str = ""
 
 
-Reply = Running | Taken | Done | Acted | QueueHeld | Refused
+Reply = Running | Taken | Done | Acted | QueueHeld | Room | Refused
 
 encode = msgspec.json.Encoder().encode
 decode_request = msgspec.json.Decoder(Request).decode

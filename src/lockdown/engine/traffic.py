@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_network
@@ -31,6 +31,7 @@ from lockdown.facts.mail_log.picture import STAGES
 from lockdown.mime.texture import is_near
 from lockdown.model.networks import networks
 from lockdown.model.traffic import Dimension, Hitter, Key, Match, Seen, Stage, Traffic
+from lockdown.model.unknown import Unknown
 from lockdown.state.sketches import Baseline, SpaceSaving, clusters
 from lockdown.state.transactions import Transaction
 
@@ -77,6 +78,7 @@ _HEAVY_IN_OCTETS = frozenset((_USER, _CLIENT, _NETWORK, _DKIM, _RECIPIENT))
 _ALIKE = Dimension.ALIKE
 _REMEMBERED = frozenset(Dimension) - {_RECIPIENT, _NATURE, _ALIKE}
 _SOURCES = frozenset((_CLIENT, _NETWORK, _DKIM, _SPF))
+_MOST_ASKED = 3
 _ALREADY_TOLD = frozenset((_USER, _DKIM, _SPF, _ALIKE))
 _MOST_ALIKE = 8
 _ALL = "all"
@@ -141,6 +143,9 @@ class TrafficCounter:
         self.hot = False
         """Something has become frequent since the last look."""
         self.waiting = Waiting()
+        self.ask_room: Callable[[str], int | Unknown | None] = lambda recipient: None
+        """How many octets still fit into a mailbox, by whoever may know."""
+        self._rooms: dict[str, tuple[int, int | Unknown | None]] = {}
         self.unseen_log = ""
         """What of the mail server's log is not counted, as its reader says."""
 
@@ -369,6 +374,7 @@ class TrafficCounter:
             greatest=self._greatest_sources() if keys else frozenset(),
             days=memory.seconds / _DAY,
             room=self._room,
+            rooms=dict(self._rooms_of(keys)),
             relay_attempts=(memory.relay_today, memory.relay_usual),
             stages=tuple(Stage(name, lately[name], memory.stages[name]) for name in lately if name in memory.stages),
             deliveries=sum(at >= self._now - SPAN for at, _ in self._deliveries),
@@ -377,6 +383,19 @@ class TrafficCounter:
             unseen=self._damage,
             unseen_log=self.unseen_log,
         )
+
+    def _rooms_of(self, keys: list[Key]) -> Iterable[tuple[str, int]]:
+        """Of those who get much; asked once a minute, since asking is dear."""
+        minute = int(self._now // 60)
+        crowded = [key[1] for key in keys if key[0] is _RECIPIENT and self._octets.get(key, 0) >= FLOOR_OCTETS]
+        for recipient in crowded[:_MOST_ASKED]:
+            asked = self._rooms.get(recipient)
+            if asked is None or asked[0] != minute:
+                self._rooms[recipient] = asked = (minute, self.ask_room(recipient))
+            if isinstance(asked[1], int):
+                yield recipient, asked[1]
+        if not crowded:
+            self._rooms.clear()
 
     def _find_alike(self) -> None:
         """Texts much alike of whom nobody vouches for; those that are the same have a digest in common already."""

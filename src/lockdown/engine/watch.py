@@ -16,6 +16,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeAlias
 
+from lockdown.agent import client
 from lockdown.checklist import CHECKLIST, Room
 from lockdown.config import Settings
 from lockdown.engine import life, looked
@@ -70,6 +71,7 @@ class Watch:
         self._settings, self._directory, self._store = settings, directory, store
         self._counter = TrafficCounter(settings, directory.path)
         self._recent = Recent(settings, directory, own_addresses(), self._counter)
+        self._counter.ask_room = partial(client.room_of, directory.path)
         self._correspondents = Correspondents(directory.path)
         self._traffic_log = TrafficLog(settings, directory.path, self._counter, self._correspondents)
         self._accounts = AccountLog(settings, directory.path)

@@ -256,6 +256,8 @@ class Traffic:
     """For so long good mail has been counted."""
     room: int = 0
     """Octets that an empty mailbox holds; 0: nobody knows."""
+    rooms: Mapping[str, int] = field(default_factory=dict)
+    """Octets that still fit into mailboxes that get much lately, as far as the mail server says."""
     relay_attempts: tuple[int, float] = (0, 0.0)
     """Recipients elsewhere asked for by strangers: today, and on a usual day."""
     stages: tuple[Stage, ...] = ()

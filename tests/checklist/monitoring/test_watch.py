@@ -342,6 +342,35 @@ def test_large_mail_that_fills_a_mailbox_within_the_hour_is_told_with_the_time(t
     assert matches(alarm)[0] == {CLIENT: "203.0.113.9"}
 
 
+@pytest.mark.parametrize(("free", "says"), [
+    (300_000_000, "has room for 300 MB and is full in"), (0, "anna@example.org gets 250 MB, and is full"),
+])  # fmt: skip
+def test_where_the_mail_server_says_how_much_still_fits_that_is_what_counts(town: Town, free: int, says: str) -> None:
+    town.counter.ask_room = lambda recipient: free
+    for index in range(50):
+        town.comes(client="203.0.113.9", sender=f"x{index}@a.example", to=["anna@example.org"], size=5_000_000)
+    assert says in town.alarms()["byte-bomb"].says
+
+
+def test_a_mailbox_with_room_for_days_is_not_about_to_be_full(town: Town) -> None:
+    town.counter.ask_room = lambda recipient: 10**12
+    for index in range(50):
+        town.comes(client="203.0.113.9", sender=f"x{index}@a.example", to=["anna@example.org"], size=5_000_000)
+    assert set(town.alarms()) == {"flood"}
+
+
+def test_the_mail_server_is_asked_once_a_minute_and_only_of_whom_much_comes_to(town: Town) -> None:
+    asked: list[str] = []
+    town.counter.ask_room = lambda recipient: asked.append(recipient)
+    for _ in range(3):
+        for index in range(50):
+            town.comes(client="203.0.113.9", sender=f"x{index}@a.example", to=["anna@example.org"], size=5_000_000)
+        town.traffic()
+    town.pass_time(MINUTE)
+    town.traffic()
+    assert asked == ["anna@example.org"] * 2
+
+
 def bounces(town: Town, number: int, nature: str, to: str = "carla@example.org") -> None:
     for index in range(number):
         town.comes(client=f"192.0.2.{index}", sender="", to=[to], nature=nature, body=[f"{nature}{index}"])

@@ -437,7 +437,7 @@ def _is_spread(seen: Sequence[Seen]) -> bool:
 
 
 def _fills(flood: Flood, traffic: Traffic) -> str:
-    """How soon the mailbox that gets most of it would be full, if that is within the hour, even were it empty."""
+    """How soon the mailbox that gets most of it is full, if that is within the hour: by its room, or were it empty."""
     octets: Counter[str] = Counter()
     for one in flood.seen:
         for dimension, value in one.keys:
@@ -446,10 +446,14 @@ def _fills(flood: Flood, traffic: Traffic) -> str:
     if not octets:
         return ""
     recipient, most = octets.most_common(1)[0]
-    seconds = traffic.room * traffic.seconds / most if most else _HOUR
-    if most < FLOOR_OCTETS or not 0 < seconds < _HOUR:
+    free = traffic.rooms.get(recipient)
+    seconds = (traffic.room if free is None else free) * traffic.seconds / most if most else _HOUR
+    if most < FLOOR_OCTETS or seconds >= _HOUR or (free is None and not traffic.room):
         return ""
-    return f"{recipient} gets {most / 1e6:,.0f} MB, an empty mailbox of its size is full in {round(seconds / 60)} min"
+    gets, full = f"{recipient} gets {most / 1e6:,.0f} MB", f"full in {round(seconds / 60)} min"
+    if free is None:
+        return f"{gets}, an empty mailbox of its size is {full}"
+    return f"{gets}, its mailbox has room for {free / 1e6:,.0f} MB and is {full}" if free else f"{gets}, and is full"
 
 
 def _wishes(found: Sequence[Explanation], user: str, traffic: Traffic) -> Iterator[Wish]:
