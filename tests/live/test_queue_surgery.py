@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import smtplib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,13 +15,13 @@ from tempfile import mkdtemp
 
 import pytest
 
-from lockdown.engine.queue import QueueSurgery, grouped_here, previewed
-from lockdown.engine.queue_record import record
+from lockdown.engine.queue import QueueSurgery, deeds, grouped_here, previewed
+from lockdown.engine.queue_record import State, record
 from lockdown.facts.queue_groups import By
 from lockdown.host.commands import run
-from lockdown.host.queue_hands import PostfixQueue, postfix_queue_here
+from lockdown.host.queue_hands import Outcome, PostfixQueue, Tell, postfix_queue_here
 from lockdown.model.errors import OperatorError
-from lockdown.model.queued import Held
+from lockdown.model.queued import Fingerprint, Held
 from lockdown.model.traffic import Dimension
 from lockdown.model.unknown import Unknown
 from tests.rig.network import eventually
@@ -74,6 +76,9 @@ class Scene:
         return held
 
     def set(self, setting: str) -> None:
+        name, _, value = setting.partition("=")
+        if run(["postconf", "-c", self.etc, "-h", name]) == f"{value}\n":
+            return  # a reload takes Postfix a second
         run(["postconf", "-c", self.etc, "-e", setting])
         run(["postfix", "-c", self.etc, "reload"])
 
@@ -293,6 +298,82 @@ def test_what_we_hold_ourselves_is_deleted_after_its_term_and_its_archive_after_
     assert not record(scene.state, held.id).archive.exists()
     with pytest.raises(OperatorError, match="expired"):
         scene.surgery.undo(held.id, "tester")
+
+
+class Killed(PostfixQueue):
+    """Hands of a process that is killed at its seventh deed of one kind."""
+
+    deed, left = "", 7
+
+    def _counted(self, deed: str) -> None:
+        self.left -= deed == self.deed
+        if not self.left:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def _rename(self, path: str, to: str) -> None:
+        super()._rename(path, to)
+        self._counted("rename")
+
+    def _held(self, one: Fingerprint) -> tuple[bytes, float] | None:
+        self._counted("archive")
+        return super()._held(one)
+
+    def remove(self, messages: Sequence[Fingerprint], tell: Tell = lambda done: None) -> Outcome:
+        if self.deed == "remove":
+            super().remove(messages[: self.left])
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().remove(messages, tell)
+
+
+def killed(scene: Scene, deed: str, act: Callable[[QueueSurgery], object]) -> None:
+    """Another process does it, and does not come to its end."""
+    pid = os.fork()
+    if not pid:
+        try:
+            hands = Killed(scene.hands.directory, frozenset({"deferred", "defer"}), 1, scene.etc)
+            hands.deed = deed
+            act(QueueSurgery(scene.state, hands))
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(pid, 0)
+    assert os.WIFSIGNALED(status), "it was to be killed"
+
+
+def only(scene: Scene) -> str:
+    return next(iter(deeds(scene.state))).id
+
+
+@pytest.mark.parametrize("deed", ["rename", "archive", "remove", "restore"])
+def test_killed_anywhere_all_of_it_can_be_undone_and_each_arrives_once(scene: Scene, deed: str) -> None:
+    scene.fill()
+    match = ((Dimension.SENDER, "flood@example.net"),)
+    if deed == "rename":
+        killed(scene, deed, lambda surgery: surgery.hold_matching(match, "", "tester", datetime.now(UTC)))
+        assert scene.count("hold") == 7 and scene.count("deferred") == FLOOD + WANTED - 7
+    else:
+        scene.hold()
+        if deed == "restore":
+            scene.surgery.delete(only(scene), "tester")
+            killed(scene, "rename", lambda surgery: surgery.undo(only(scene), "tester"))
+        else:
+            killed(scene, deed, lambda surgery: surgery.delete(only(scene), "tester"))
+        held = [name for name in scene.files("hold") if name.isalnum()]
+        assert len(held) == {"archive": FLOOD, "remove": FLOOD - 7, "restore": 7}[deed]
+    scene.deliver_now()
+    while record(scene.state, only(scene)).deed().state is not State.RELEASED:
+        scene.surgery.undo(only(scene), "tester")
+    scene.arrive(FLOOD + WANTED, FLOOD)
+    assert scene.files("hold") == {}  # nor what was written half
+
+
+def test_a_deletion_that_was_cut_off_is_gone_on_with_and_can_be_undone(scene: Scene) -> None:
+    scene.fill()
+    scene.hold()
+    killed(scene, "remove", lambda surgery: surgery.delete(only(scene), "tester"))
+    (said,) = scene.surgery.keep_house(datetime.now(UTC), timedelta(0), timedelta(days=30))
+    assert said.endswith(f"{FLOOD} messages are archived and deleted") and scene.count("hold") == 0
+    scene.surgery.undo(only(scene), "tester")
+    assert scene.count("hold") == FLOOD
 
 
 def test_long_queue_ids_come_back_under_one_that_agrees_too() -> None:

@@ -262,6 +262,8 @@ class PostfixQueue:
         return True
 
     def _rename(self, path: str, to: str) -> None:
+        if os.path.lexists(to):  # a rename would be the end of what lies there
+            raise FileExistsError(17, "a message of that name is held already")
         try:
             os.rename(path, to)
         except FileNotFoundError:
@@ -294,7 +296,9 @@ class PostfixQueue:
 
     def _by_postsuper(self, messages: Sequence[Fingerprint], outcome: Outcome) -> None:
         """Have Postfix hold what is being worked on; what is there afterwards is held."""
-        left = list(messages)
+        # What is held before Postfix was told, somebody else holds.
+        others, left = _split(messages, lambda one: self.is_there(one, "hold"))
+        outcome.gone += len(others)
         for _ in range(_ROUNDS):
             if named := [one for one in left if any(self.is_there(one, queue) for queue in _NOT_HELD)]:
                 self._postsuper("-h", [one.id for one in named])
