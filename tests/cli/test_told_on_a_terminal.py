@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import subprocess
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockdown.cli.options import print_table, printable
+from lockdown.model.shown import escaped
 
 TABLE = """\
 from lockdown.cli.options import print_labelled, print_table
@@ -52,6 +54,14 @@ def test_what_people_write_is_left_alone() -> None:
 @given(st.text())
 def test_whatever_is_printed_can_be_written(text: str) -> None:
     printable(text).encode()
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_json_says_the_same_and_moves_no_cursor(text: str) -> None:
+    said = escaped(json.dumps({"sender": text}, ensure_ascii=False))
+    assert json.loads(said) == {"sender": text}
+    assert said == printable(said)
+    said.encode()
 
 
 def test_elsewhere_than_on_a_terminal_no_line_is_broken(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from lockdown.model.shown import cut, shown
+from lockdown.model.shown import cut, escaped, shown
 
 _WIDEST_CELL = 64
 """But for the last one: a stranger's address of a thousand characters must not push all others off the screen."""
@@ -46,7 +46,7 @@ def json_option(function: AnyCommand) -> AnyCommand:
 
 def print_json(schema: str, **fields: Any) -> None:
     """One JSON document, its schema first: `{"schema": "lockdown.block/1", …}`."""
-    click.echo(json.dumps({"schema": f"lockdown.{schema}/1", **fields}, ensure_ascii=False, default=str))
+    click.echo(escaped(json.dumps({"schema": f"lockdown.{schema}/1", **fields}, ensure_ascii=False, default=str)))
 
 
 def announce(process: str, place: str, as_json: bool) -> None:

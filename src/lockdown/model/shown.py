@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 # Controls; what turns the direction of writing, ends a line or takes no room; tags; and halves of what is no character.
@@ -14,6 +15,11 @@ _UNSEEN = re.compile(
 def shown(text: str) -> str:
     """Each of these as the sign of what cannot be shown."""
     return _UNSEEN.sub("\ufffd", text)
+
+
+def escaped(document: str) -> str:
+    """A JSON document that says the same, with these written out: a program loses nothing, a terminal obeys nothing."""
+    return _UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], document)
 
 
 def cut(text: str, most: int) -> str:
