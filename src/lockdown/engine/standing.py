@@ -28,8 +28,6 @@ from lockdown.state.layout import StateDirectory
 CHANGES, DRILL = "changes", "drill"
 STALE = timedelta(days=30)
 """Settings, versions and accounts have changed since."""
-_LOOKED_AT = 20
-"""Nothing begins on top of what is half done, so that is among the newest, and what is taken back among these too."""
 
 
 def standing_here(directory: StateDirectory) -> Standing:
@@ -63,7 +61,8 @@ def standing_of(settings: Settings) -> Standing | Unknown:
 
 
 def _half_done(applies: Path) -> Iterator[HalfDone]:
-    for journal in journals(applies)[:_LOOKED_AT]:
+    """Of all, since an old one may be cut off while it is taken back; their images are not read."""
+    for journal in journals(applies):
         entries = journal.read().entries
         match state_of(entries) if entries else End.ROLLED_BACK:
             case End.PROBATION:
