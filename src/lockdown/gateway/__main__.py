@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import signal
 import sys
 from pathlib import Path
 
 from lockdown.config import read_settings
+from lockdown.gateway.said import log_to_stderr
 from lockdown.gateway.worker import run_worker
 from lockdown.model.errors import OperatorError
 
 
 def main() -> int:
     """Serve until SIGTERM."""
-    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    log_to_stderr()
     # When a whole group is told to reload, it is the master who does.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     task = json.loads(sys.argv[1])
