@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from lockdown.engine.log_reader import LogReader
-from lockdown.facts.mail_log.events import Gone
+from lockdown.facts.mail_log.events import Gone, Queued, Received
 
 NOW = datetime(2026, 2, 13, 12, tzinfo=UTC)
 
@@ -49,6 +49,30 @@ def test_what_cannot_be_read_is_counted_and_a_missing_log_is_said(tmp_path: Path
     told = LogReader([log, tmp_path / "none.log"], tmp_path / "positions.json").look(NOW)
     assert (told.lines, told.unread, told.events) == (1, {"smtpd": 1}, [])
     assert told.missed == (f"{tmp_path / 'none.log'} is not there",)
+
+
+def test_what_exim_says_in_one_line_is_two_events(tmp_path: Path) -> None:
+    log = tmp_path / "mainlog"
+    add(log, "2026-02-13 11:59:58 1tiX2y-0004Xz-1B <= anna@b.example H=a [192.0.2.1] P=esmtpsa A=plain:anna S=12\n")
+    told = LogReader([log], tmp_path / "positions.json").look(NOW)
+    assert [it.event for it in told.events] == [
+        Received("1tiX2y-0004Xz-1B", "a", "192.0.2.1", "plain", "anna"),
+        Queued("1tiX2y-0004Xz-1B", "anna@b.example", 12, 1),
+    ]
+
+
+HALVES = (
+    "Feb 13 11:59:58 mx postfix/qmgr[1]: B0001: fro",
+    "Feb 13 11:59:58 mx postfix/smtpd[1]: warning: x\nFeb 13 11:59:58 mx postfix/qmgr[1]: B0002: removed",
+)
+
+
+def test_lines_of_two_writers_that_run_into_each_other_are_unread_and_no_message_of_anybody(tmp_path: Path) -> None:
+    log = tmp_path / "mail.log"
+    add(log, "".join(HALVES) + "m=<a@b.example>, size=3, nrcpt=1 (queue active)\n\0\0\0\0" + line("B0003"))
+    told = LogReader([log], tmp_path / "positions.json").look(NOW)
+    assert [it.event for it in told.events] == [Gone("B0003", "removed")]
+    assert told.unread == {"qmgr": 2}
 
 
 def test_a_clock_that_is_ahead_puts_nothing_into_the_future(tmp_path: Path) -> None:

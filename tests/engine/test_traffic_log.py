@@ -6,9 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from lockdown.config import read_settings
+from lockdown.engine.log_health import log_is_seen
 from lockdown.engine.traffic_log import TrafficLog
+from lockdown.model.finding import State
 from lockdown.model.traffic import Dimension
 from lockdown.state.correspondents import Correspondents, id_digest
+from lockdown.state.log_sight import FILE, read_sight, sight_numbers
 from tests.checklist.monitoring.traffic import START, Town
 
 MINUTE = timedelta(minutes=1)
@@ -131,3 +134,57 @@ def test_what_strangers_send_went_not_out_and_makes_them_no_acquaintances(tmp_pa
     server.reads.read(server.now)
     assert not server.known.has_sent(id_digest(b"<one@far.example>"))
     assert not server.known.writes("ben@example.org")
+
+
+def looked_at(server: Server) -> list[tuple[State, str]]:
+    settings = read_settings(
+        [("x", f'[monitoring]\nmail_logs = ["{server.path}"]\n[state]\ndirectory = "{server.path.parent}"')]
+    ).settings
+    return [(one.state, one.says) for one in log_is_seen(settings, server.now)]
+
+
+def test_blindness_is_counted_kept_over_a_restart_and_told(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    assert looked_at(server)[0][0] is State.WARN
+    server.submits(1)
+    for _ in range(300):
+        server.says("qmgr", "4X00001BCDFG: removed")
+    server.reads.read(server.now)
+    server.reads.keep()
+    assert looked_at(server) == [(State.PASS, "303 lines read, 0 of them not understood")]
+    assert server.counter.unseen_log == ""
+
+    for _ in range(100):
+        server.says("smtpd", "a sentence of a later version")
+    again = TrafficLog(server.settings, tmp_path, server.counter, server.known)
+    again.read(server.now)
+    again.keep()
+    sight = read_sight(tmp_path)
+    assert sight is not None and (sight.lines, sight.unread, sight.gaps) == (403, {"smtpd": 100}, 0)
+    state, says = looked_at(server)[0]
+    assert state is State.WARN and says.startswith("25% of the lines of late are not understood (smtpd 100)")
+    assert server.counter.unseen_log == "25% of its lines are not understood"
+    assert b'lockdown_mail_log_unread_total{daemon="smtpd"} 100.0' in sight_numbers(tmp_path)
+
+
+def test_a_log_that_was_emptied_is_a_gap_that_is_counted(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    for _ in range(20):
+        server.says("qmgr", "4X00001BCDFG: removed")
+    server.reads.read(server.now)
+    server.path.write_text("")
+    server.says("qmgr", "4X00002BCDFG: removed")
+    server.reads.read(server.now)
+    server.reads.keep()
+    assert "1 times something of it could not be read, the last: the log was emptied" in looked_at(server)[0][1]
+
+
+def test_a_damaged_count_of_blindness_is_begun_anew(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"\xff{")
+    assert read_sight(tmp_path) is None
+    assert sight_numbers(tmp_path) == b""
+    server = Server(tmp_path)
+    server.says("qmgr", "4X00001BCDFG: removed")
+    server.reads.read(server.now)
+    server.reads.keep()
+    assert read_sight(tmp_path) is not None

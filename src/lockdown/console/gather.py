@@ -32,6 +32,7 @@ from lockdown.model.record import Audit
 from lockdown.model.snapshot import Snapshot
 from lockdown.model.unknown import Unknown
 from lockdown.state.layout import StateDirectory
+from lockdown.state.log_sight import sight_numbers
 from lockdown.state.metrics import canary_numbers, render
 from lockdown.state.store import Store
 
@@ -104,7 +105,11 @@ class Gatherer:
 
     def metrics(self) -> bytes:
         """All workers' numbers together, as Prometheus reads them."""
-        return render(self._directory.metrics, self._store) + canary_numbers(self._directory.path, datetime.now(UTC))
+        return (
+            render(self._directory.metrics, self._store)
+            + canary_numbers(self._directory.path, datetime.now(UTC))
+            + sight_numbers(self._directory.path)
+        )
 
     def unwell(self) -> list[str]:
         """Why `/healthz` would say 503: the gateway does not answer, or the store cannot be read."""

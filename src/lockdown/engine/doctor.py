@@ -1,5 +1,5 @@
 """Is Lockdown itself well? Settings, state directory, disk, clock, certificate, versions, upstream, gateway, console,
-engines, canary, alerts; and what is half done, and when a drill last proved it all.
+engines, canary, alerts, the mail server's log; and what is half done, and when a drill last proved it all.
 
 Fails as: a `Symptom` for each part; one that cannot be examined is UNKNOWN with the reason, never well.
 """
@@ -28,6 +28,7 @@ from lockdown.engine.answering import (
     upstreams_answer,
 )
 from lockdown.engine.engines_answer import engines_answer
+from lockdown.engine.log_health import log_is_seen
 from lockdown.engine.standing import standing_of, symptoms_of
 from lockdown.engine.symptom import Symptom, doubtful, ill, unsure, well
 from lockdown.model.errors import OperatorError
@@ -237,6 +238,10 @@ def _alerts(loaded: Loaded, now: datetime) -> Iterable[Symptom]:
     return alerts_work(loaded.settings, now)
 
 
+def _mail_log(loaded: Loaded, now: datetime) -> Iterable[Symptom]:
+    return log_is_seen(loaded.settings, now)
+
+
 def _standing(loaded: Loaded, now: datetime) -> Iterable[Symptom]:
     return symptoms_of(standing_of(loaded.settings), now)
 
@@ -256,6 +261,7 @@ CHECKS: dict[str, Check] = {
     "engines": _engines,
     "canary": _canary,
     "alerts": _alerts,
+    "mail log": _mail_log,
     "changes": _standing,
 }
 """In the order in which one would look: the ground first, then what stands on it."""

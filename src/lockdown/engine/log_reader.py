@@ -20,7 +20,7 @@ import msgspec
 
 from lockdown.facts.mail_log.events import Event, Unread
 from lockdown.facts.mail_log.prefix import when
-from lockdown.facts.mail_log.reading import read
+from lockdown.facts.mail_log.reading import events, read
 from lockdown.host.change.files import FileImage, put
 from lockdown.host.log_files import LogFollower, Position
 
@@ -90,7 +90,7 @@ class LogReader:
         if at is None or at > now + _AHEAD:
             told.misdated += 1
             at = now
-        told.events.append(Happened(at, daemon, reading.event))
+        told.events += [Happened(at, daemon, event) for event in events(reading)]
 
 
 def _kept(positions: Path) -> dict[str, Position]:

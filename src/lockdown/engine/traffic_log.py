@@ -19,17 +19,21 @@ from lockdown.config import Settings
 from lockdown.engine.log_reader import Happened, LogReader
 from lockdown.engine.traffic import TrafficCounter
 from lockdown.facts.mail_log.events import Delivered, Gone, Identified, Queued, Received
+from lockdown.host.change.files import FileImage, put
 from lockdown.mime.domains import organisational
 from lockdown.model.errors import OperatorError
 from lockdown.model.restraint import plain_value
 from lockdown.model.traffic import Dimension
 from lockdown.state.correspondents import Correspondents, id_digest
+from lockdown.state.log_sight import FILE, LogSight, read_sight
 
 V = TypeVar("V")
 
 POSITIONS = "traffic-positions.json"
 _MOST_OPEN = 20_000
 _LOCAL = frozenset(("local", "virtual", "lmtp", "pipe"))
+_BLIND = 0.2
+"""With so many lines that are not understood, what is not seen may be what matters."""
 _OLD = timedelta(minutes=10)
 """What a first look finds of the days before is no flood of now."""
 
@@ -41,11 +45,12 @@ class TrafficLog:
         paths = [Path(path) for path in settings.monitoring.mail_logs]
         readable = [path for path in paths if os.access(path, os.R_OK)]
         self._reader = LogReader(readable, folder / POSITIONS) if readable else None
-        self._counter, self._known = counter, known
+        self._counter, self._known, self._folder = counter, known, folder
+        self._sight = read_sight(folder) or LogSight()
         self._closed = "; ".join(
             f"{path} may not be read" for path in paths if _is_there(path) and path not in readable
         )
-        counter.unseen_log = self._closed
+        counter.unseen_log = self._sight.closed = self._closed
         self._open: dict[str, Received] = {}
         """Messages that were begun by a user or on this machine, the oldest first."""
         self._leaving: dict[str, str] = {}
@@ -60,7 +65,8 @@ class TrafficLog:
         except OperatorError as error:
             self._counter.unseen_log = f"{error.what}: {error.why}"
             return
-        self._counter.unseen_log = "; ".join(filter(None, (self._closed, *told.missed)))
+        self._sight.add(now.timestamp(), told.lines, told.unread, told.misdated, told.missed)
+        self._counter.unseen_log = "; ".join(filter(None, (self._closed, self._blind(), *told.missed)))
         for happened in told.events:
             take = _TAKEN.get(type(happened.event))
             if take is not None:
@@ -70,6 +76,12 @@ class TrafficLog:
         """What was counted is not counted again after a restart."""
         if self._reader is not None:
             self._reader.keep()
+            sight = FileImage(str(self._folder / FILE), self._sight.octets(), 0o600, os.geteuid(), os.getegid())
+            put(sight)
+
+    def _blind(self) -> str:
+        share = self._sight.blindness
+        return f"{share:.0%} of its lines are not understood" if share > _BLIND else ""
 
     def _received(self, happened: Happened, event: Received, is_new: bool) -> None:
         self._counter.waiting.received(event)

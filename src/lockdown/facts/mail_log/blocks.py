@@ -14,11 +14,10 @@ from collections.abc import Iterable
 from itertools import islice
 
 from lockdown.facts.mail_log.dovecot import dovecot
-from lockdown.facts.mail_log.exim import arrival
 from lockdown.facts.mail_log.picture import ONE, ROOM, Picture
 from lockdown.facts.mail_log.postfix import postfix
 from lockdown.facts.mail_log.prefix import LONGEST_STAMP, POSTFIX_DAEMONS
-from lockdown.facts.mail_log.reading import LONGEST, read
+from lockdown.facts.mail_log.reading import LONGEST, events, read
 
 # A name that is longer than those here is read with care, and kept clipped.
 _CLIENT = rb"[^\s\[\]]{0,80}\[(?:[0-9A-Fa-f:.]{2,45}|unknown)\]"
@@ -99,9 +98,10 @@ class BlockReader:
         if reading is None:
             self.picture.others += bool(line.strip())
             return
-        self.picture.take(reading.line.daemon, reading.line.stamp, reading.event)
-        if reading.line.program == "exim" and (both := arrival(reading.line.text)):
-            self.picture.queued(both[1].queue_id, both[1].sender, both[1].size)
+        event, *more = events(reading)
+        self.picture.take(reading.line.daemon, reading.line.stamp, event)
+        for other in more:
+            self.picture.count(other)
 
     def _tell(self, stamp: bytes, tag: bytes, word: bytes, rest: bytes) -> None:
         """One of which only the text has to be read with care."""

@@ -209,7 +209,12 @@ class Picture:
             self.first, self.last = self.first or stamp, stamp
         if isinstance(event, Unread):
             self.unread[daemon or "dovecot or exim"] += 1
-        elif count := _COUNTED.get(type(event)):
+        else:
+            self.count(event)
+
+    def count(self, event: Event) -> None:
+        """One event; a line may tell of two."""
+        if count := _COUNTED.get(type(event)):
             count(self, event)
 
     def queued(self, queue_id: str, said: str, size: int) -> None:

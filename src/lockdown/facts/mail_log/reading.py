@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from lockdown.facts.mail_log.dovecot import dovecot
-from lockdown.facts.mail_log.events import Event, Unread
-from lockdown.facts.mail_log.exim import exim
+from lockdown.facts.mail_log.events import Event, Received, Unread
+from lockdown.facts.mail_log.exim import arrival, exim
 from lockdown.facts.mail_log.postfix import postfix
 from lockdown.facts.mail_log.prefix import Line, parts
 
@@ -31,6 +31,8 @@ _TOO_LONG = Unread("it is too long")
 def read(raw: bytes | str) -> Reading | None:
     """What this line tells; None where it is of no mail server."""
     text = raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
+    # Of a log that was emptied while its writer held its place, a hole of zeros is left.
+    text = text.lstrip("\0")
     line = parts(text.rstrip("\r\n"))
     if line is None:
         return None
@@ -45,3 +47,9 @@ def read(raw: bytes | str) -> Reading | None:
             return Reading(line, dovecot(line.text))
         case _:
             return Reading(line, exim(line.text))
+
+
+def events(reading: Reading) -> tuple[Event, ...]:
+    """All that it tells: Exim says in one line what Postfix says in two: whence it comes, and what is queued."""
+    both = arrival(reading.line.text) if reading.line.program == "exim" and type(reading.event) is Received else None
+    return both or (reading.event,)
