@@ -155,3 +155,68 @@ held = surgery.hold_named([*wrong, *named[2:]], "", "tester", datetime.now(UTC))
 result = [held.count, held.gone]
 """
     assert do(filled, code) == [FLOOD - 2, 2]
+
+
+def test_a_hostile_sender_is_held_alone_and_his_name_is_no_option_of_anything(filled: Machine) -> None:
+    hostile = '"-Mrm all; $(reboot) \\" \'x"@example.net'
+    send(filled, hostile, 2, "hostile")
+    code = f"""
+held = surgery.hold_matching(((Dimension.SENDER, {hostile!r}),), "", "tester", datetime.now(UTC))
+frozen = [it.message.sender for it in hands.read() if it.message.queue == "frozen"]
+surgery.delete(held.id, "tester")
+result = [held.count, frozen, queues(), surgery.undo(held.id, "tester"), queues()]
+"""
+    count, frozen, gone, _, back = do(filled, code)
+    assert count == 2 and set(frozen) == {hostile}
+    assert gone == {"frozen": 0, "deferred": FLOOD + WANTED} and back == {"frozen": 2, "deferred": FLOOD + WANTED}
+
+
+def test_what_changes_between_finding_holding_and_deleting_is_left_and_comes_back_once(filled: Machine) -> None:
+    """One is delivered before it is held; one is let go by somebody else after it was archived."""
+    code = """
+import subprocess
+from lockdown.engine.queue import previewed
+from lockdown.engine.queue_record import record
+preview = previewed(hands, (("sender", "flood@example.net"),), datetime.now(UTC))
+subprocess.run(["exim4", "-Mrm", preview.found[0].message.id], check=True)
+held = surgery.hold(preview, "", "tester", datetime.now(UTC))
+class Thawing(EximQueue):
+    def remove(self, messages, tell):
+        subprocess.run(["exim4", "-Mt", messages[0].id], check=True)
+        return super().remove(messages, tell)
+other = QueueSurgery(Path("/var/lib/lockdown"), Thawing(Path("/var/spool/exim4"), "/usr/sbin/exim4"))
+said = other.delete(held.id, "tester")
+between = queues()
+surgery.undo(held.id, "tester")
+result = [held.count, held.gone, said, between, queues(), len(files())]
+"""
+    count, gone, said, between, back, files = do(filled, code)
+    assert (count, gone) == (FLOOD - 1, 1)
+    assert said.startswith(f"{FLOOD - 2} messages are archived and deleted; 1 were not held")
+    assert between == {"frozen": 0, "deferred": WANTED + 1}
+    assert back == {"frozen": FLOOD - 2, "deferred": WANTED + 1}
+    assert files == 2 * (FLOOD - 1 + WANTED)  # no body without a header
+
+
+def test_killed_while_it_is_put_back_the_rest_comes_at_the_next_try(filled: Machine) -> None:
+    code = """
+import os, signal
+class Killed(EximQueue):
+    left = 9
+    def _put(self, *about):
+        put = super()._put(*about)
+        self.left -= 1
+        if not self.left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return put
+"""
+    do(filled, HOLD + 'result = surgery.delete(held.id, "tester")')
+    killed = """
+hands = Killed(Path("/var/spool/exim4"), "/usr/sbin/exim4")
+QueueSurgery(Path("/var/lib/lockdown"), hands).undo("last", "tester")
+"""
+    assert filled.run(sys.executable, "-c", _DO + code + killed, check=False).returncode != 0
+    half, _, whole = do(filled, 'result = [queues(), surgery.undo("last", "tester"), queues()]')
+    assert half == {"frozen": 4, "deferred": WANTED} and whole == {"frozen": FLOOD, "deferred": WANTED}
+    do(filled, 'result = surgery.undo("last", "tester")')
+    assert delivered(filled) == {"invoice": FLOOD, "lunch": WANTED}
