@@ -15,6 +15,7 @@ from lockdown.engine.answer import MOST_BLOCKS
 from lockdown.engine.blocking import Protected
 from lockdown.engine.life import Told, lessons
 from lockdown.engine.looked import last_look, not_watched
+from lockdown.engine.traffic_log import POSITIONS
 from lockdown.engine.watch import judges, ringing
 from lockdown.model.mail import AUTOMATIC
 from lockdown.model.unknown import Unknown
@@ -62,6 +63,16 @@ def test_an_engine_that_lies_is_told_from_one_that_is_down(tmp_path: Path) -> No
     with site(tmp_path, WITH_CLAMD) as here:
         here.look(Told((Health(CLAMD, False, START, Clamd.unproven),)))
         assert set(here.open()) == {"antivirus.engine-lies"}
+
+
+def test_a_disk_that_takes_no_notes_does_not_end_the_watch(tmp_path: Path) -> None:
+    (tmp_path / "mail.log").touch()
+    with site(tmp_path, f'{WITH_CLAMD}[monitoring]\nmail_logs = ["{tmp_path}/mail.log"]\n') as here:
+        for file in (POSITIONS, "traffic.json"):
+            (here.directory.path / file).unlink(missing_ok=True)
+            (here.directory.path / file).mkdir()
+        here.looks(6, DOWN)
+        assert set(here.open()) == {"antivirus.engine-down"}
 
 
 def test_while_nobody_can_look_nothing_is_over(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from lockdown.engine.recent import Recent, own_addresses
 from lockdown.engine.traffic import TrafficCounter
 from lockdown.engine.traffic_log import TrafficLog
 from lockdown.model.alarm import Alarm, Incident
+from lockdown.model.errors import OperatorError
 from lockdown.model.finding import Severity
 from lockdown.model.mail import AUTOMATIC
 from lockdown.model.traffic import HoldQueued, Restrain
@@ -119,7 +120,7 @@ class Watch:
         """What is of a flood is no good mail; the rest is kept for weeks."""
         wishes = (wish for alarm in alarms for wish in alarm.wishes)
         self._counter.blame(wish.match for wish in wishes if isinstance(wish, Restrain | HoldQueued))
-        with suppress(OSError):  # the next look tries again; a full disk has an alarm of its own
+        with suppress(OSError, OperatorError):  # the next look tries again; a full disk must not end the watch
             self._counter.save()
             self._traffic_log.keep()
 
