@@ -37,6 +37,7 @@ inet_protocols = ipv4
 maillog_file = /var/log/mail.log
 alias_maps =
 relayhost = [127.0.0.1]:2525
+smtpd_error_sleep_time = 0
 smtpd_sasl_type = dovecot
 smtpd_sasl_path = private/auth
 smtpd_sasl_auth_enable = yes
@@ -48,6 +49,7 @@ protocols = imap
 listen = 127.0.0.1
 ssl = no
 disable_plaintext_auth = no
+auth_failure_delay = 0
 mail_location = maildir:/tmp/%u
 log_path = /var/log/dovecot.log
 passdb {
@@ -347,6 +349,30 @@ def test_a_system_account_is_locked_in_a_unit_of_its_own_and_not_in_the_agents(m
     assert shadow().startswith("carol:!")
     machine.run(*sandboxed(PASSWORD_UNIT, *unlock))
     assert shadow() == before
+
+
+def test_a_lock_ends_the_mailbox_that_a_thief_has_open_and_nobody_elses(machine: Machine) -> None:
+    result = _in(machine, """
+import imaplib
+def opened(user):
+    client = imaplib.IMAP4("127.0.0.1", timeout=20)
+    client.login(user, "secret")
+    return client
+def is_open(client):
+    try:
+        return client.noop()[0] == "OK"
+    except (imaplib.IMAP4.error, OSError):
+        return False
+thief, bystander = opened("bob@example.org"), opened("anna@example.org")
+result["before"] = [is_open(thief), is_open(bystander)]
+result["says"] = grip(settings, "bob@example.org", timedelta(days=1), "test", "test", now(), lock=True).says
+until(lambda: not is_open(thief))
+result["after"] = [is_open(thief), is_open(bystander)]
+release(settings, "bob@example.org", "test", now())
+""")  # fmt: skip
+    assert result["before"] == [True, True]
+    assert result["after"] == [False, True], result
+    assert "its sessions were ended" in result["says"]
 
 
 def test_where_a_piece_is_missing_it_is_told_and_not_pretended(machine: Machine) -> None:
