@@ -1,8 +1,9 @@
 """Labelled mail for the flood bench: what people want, in the shapes that it has, and the attacks within it.
 
 Wanted: ham of the SpamAssassin corpus from sixty addresses; a newsletter to thousands, signed, from eight addresses of
-one provider, fifty letters in a conversation; password resets, invoices, and bounces of our own letters. Each attack is
-a function that says when its letters come and from where. All from one seed: the same plan meets every defence.
+one provider, fifty letters in a conversation or one; password resets, invoices, and bounces of our own letters. Each
+attack is a function that says when its letters come and from where. All from one seed: the same plan meets every
+defence.
 
 Fails as: `Unmeasurable` where the corpus is not here: made text would say nothing about real mail.
 """
@@ -193,10 +194,14 @@ class Mail:
         for number in range(count):
             to, turn = f"reader{number}@{DOMAIN}", number % _HOSTS
             yield Letter(
-                0, number * seconds / count, WANTED, "newsletter", f"news{turn}.{number // (_HOSTS * _IN_ONE_TALK)}",
+                0, number * seconds / count, WANTED, "newsletter", f"news{turn}.{self._talk(number, turn)}",
                 f"{_PROVIDER}{turn + 10}", f"out{turn}.news.example", f"bounce+{number}@news.example", (to,),
                 self._signed(to, number, text),
             )  # fmt: skip
+
+    def _talk(self, number: int, host: int) -> int:
+        """Every other server has a new connection for each letter, as Postfix has where it speaks TLS."""
+        return number if host % 2 else number // (_HOSTS * _IN_ONE_TALK)
 
     def _signed(self, to: str, number: int, text: str) -> str:
         """The signature is of what is the same in every copy: signed once."""

@@ -387,13 +387,21 @@ class Monitoring(Section, frozen=True):
     max_connections: Annotated[
         int, why("Open connections of a worker's share of the machine, all clients."), msgspec.Meta(ge=1)
     ] = 10_000
-    client_connections: Annotated[int, why("Open at a time from one address."), msgspec.Meta(ge=1)] = 10
+    client_connections: Annotated[
+        int,
+        why("Open at a time from one address. A mail server that has much for us opens 20 (Postfix's default)."),
+        msgspec.Meta(ge=1),
+    ] = 20
     prefix_connections: Annotated[int, why("Open at a time from one /24 or /64."), msgspec.Meta(ge=1)] = 50
-    client_rate: Annotated[Rate, why("Connections opened from one address.")] = Rate(30, timedelta(minutes=1))
+    client_rate: Annotated[
+        Rate, why("Connections opened from one address; one less for each letter that its sender's domain vouches for.")
+    ] = Rate(30, timedelta(minutes=1))
     recipients_per_message: Annotated[int, why("RFC 5321 4.5.3.1.8 obliges us to take 100."), msgspec.Meta(ge=100)] = (
         100
     )
-    recipient_rate: Annotated[Rate, why("Recipients asked for by one address.")] = Rate(500, timedelta(hours=1))
+    recipient_rate: Annotated[
+        Rate, why("Recipients asked for by one address, but of letters that their sender's domain vouches for.")
+    ] = Rate(500, timedelta(hours=1))
     refused_rate: Annotated[Rate, why("Refused recipients of one address: a directory harvest.")] = Rate(
         50, timedelta(hours=1)
     )

@@ -71,8 +71,8 @@ def test_messages_and_recipients_are_counted_over_both_workers(tmp_path: Path) -
 
 def test_what_was_vouched_for_counts_in_no_worker_and_the_rest_does(tmp_path: Path) -> None:
     one, two = worker(tmp_path, 0), worker(tmp_path, 1)
-    here = one.connected("198.51.100.7")
     for number in range(5):
+        here = one.connected("198.51.100.7")
         one.asked(here)
         one.message(here, [address(f"reader{number}@example.org")], 1000)
         if number:
@@ -81,6 +81,7 @@ def test_what_was_vouched_for_counts_in_no_worker_and_the_rest_does(tmp_path: Pa
     one.look()
     two.look()
     there = two.connected("198.51.100.7")
+    assert there.connects == 2
     assert two.from_network(there) == Repetition(1, 1000)
     assert two.asked(there) == (2, 0)
 

@@ -130,8 +130,31 @@ class _Volume:
         return self.total is self._looked
 
 
-class _Account:
-    """What was counted for one key, and what was taken off it again: for one it was vouched for, or it was held."""
+class _NetCount:
+    """What was counted of one thing for one key, and what was taken off it again."""
+
+    __slots__ = ("off", "on")
+
+    def __init__(self, on: Tally, off: Tally, key: str) -> None:
+        self.on, self.off = _Count(on, key), _Count(off, key)
+
+    def add(self) -> int:
+        """One more; what is held against the key, which is this one at least."""
+        self.on.total = total = self.on.total + 1
+        return max(1, total - self.off.total)
+
+    def pour(self, now: float) -> bool:
+        """Into the shared tallies; whether anything had come."""
+        return self.on.pour(now) | self.off.pour(now)
+
+    @property
+    def rests(self) -> bool:
+        """Nothing has come since the last look."""
+        return self.on.rests and self.off.rests
+
+
+class _NetVolume:
+    """The same for messages and their octets."""
 
     __slots__ = ("off", "on")
 
@@ -191,7 +214,7 @@ class _Network:
 
     def __init__(self, counts: Counts, prefix: str) -> None:
         self.open = _Open(counts.open, prefix)
-        self.sent = _Account(counts.networks, counts.vouched_networks, prefix)
+        self.sent = _NetVolume(counts.networks, counts.vouched_networks, prefix)
 
     def pour(self, now: float) -> bool:
         """Everything; whether it is still in use."""
@@ -206,29 +229,25 @@ class _Network:
 class _Host:
     """An address that talks to us."""
 
-    __slots__ = ("connects", "network", "open", "prefix", "recipients", "refused", "trusted", "vouched")
+    __slots__ = ("connects", "network", "open", "prefix", "recipients", "refused", "trusted")
 
     def __init__(self, counts: Counts, address: str) -> None:
         self.prefix = prefix_of(address)
         self.network = counts.network(self.prefix)
         self.trusted = address in counts.trusted
         self.open = _Open(counts.open, address)
-        self.connects = _Count(counts.connects, address)
-        self.recipients = _Count(counts.recipients, address)
-        self.vouched = _Count(counts.vouched_recipients, address)
+        self.connects = _NetCount(counts.connects, counts.vouched_connects, address)
+        self.recipients = _NetCount(counts.recipients, counts.vouched_recipients, address)
         self.refused = _Count(counts.refusals, address)
 
     def pour(self, now: float) -> bool:
         """Everything; whether it is still in use."""
-        counted = self.connects.pour(now) | self.recipients.pour(now) | self.vouched.pour(now) | self.refused.pour(now)
-        return self.open.pour(now) | counted
+        return self.open.pour(now) | self.connects.pour(now) | self.recipients.pour(now) | self.refused.pour(now)
 
     @property
     def rests(self) -> bool:
         """It is connected and silent."""
-        if not (self.open.rests and self.connects.rests and self.refused.rests):
-            return False
-        return self.recipients.rests and self.vouched.rests
+        return self.open.rests and self.connects.rests and self.recipients.rests and self.refused.rests
 
 
 class Counts:
@@ -249,6 +268,7 @@ class Counts:
         self.refusals = tally("refused", monitoring.refused_rate.per)
         self.networks, self.mailboxes = pairs("networks"), pairs("mailboxes")
         self.vouched_networks, self.spared_mailboxes = pairs("vouched-networks"), pairs("spared-mailboxes")
+        self.vouched_connects = tally("vouched-connects", monitoring.client_rate.per)
         self.vouched_recipients = tally("vouched-recipients", monitoring.recipient_rate.per)
         self.trusted = networks(settings.gateway.trusted_networks)
         self._known = tally("known", _KNOWN_FOR)
@@ -260,7 +280,7 @@ class Counts:
         self._turn = 0
         self._hosts: dict[str, _Host] = {}
         self._networks: dict[str, _Network] = {}
-        self._mailboxes: dict[str, _Account] = {}
+        self._mailboxes: dict[str, _NetVolume] = {}
 
     def network(self, prefix: str) -> _Network:
         """The counts of a prefix."""
@@ -282,7 +302,7 @@ class Counts:
         own, near, connects = host.open, host.network.open, host.connects
         own.here = here = own.here + 1
         near.here = beside = near.here + 1
-        connects.total = total = connects.total + 1
+        total = connects.add()
         block = self.blocks.of(address)
         return _new(
             Client,
@@ -298,9 +318,7 @@ class Counts:
     def asked(self, client: Client) -> tuple[int, int]:
         """One more RCPT; how many this client has asked for, and how many were refused."""
         host = self._hosts[client.address]
-        asked = host.recipients
-        asked.total = total = asked.total + 1
-        return max(1, total - host.vouched.total), host.refused.total
+        return host.recipients.add(), host.refused.total
 
     def refused(self, client: Client) -> None:
         """One of its recipients was refused for good; it may have left meanwhile."""
@@ -333,9 +351,13 @@ class Counts:
         return sent.total, most
 
     def vouch(self, client: Client, recipients: int, size_bytes: int) -> None:
-        """That message is not to be held against who brought it; he may have left meanwhile."""
+        """That message is not to be held against who brought it; he may have left meanwhile.
+
+        Nor is a connection: many servers open one for each message.
+        """
         host = self._host(client.address)
-        host.vouched.total += recipients
+        host.connects.off.total += 1
+        host.recipients.off.total += recipients
         host.network.sent.off.add(1, size_bytes)
 
     def spare(self, recipients: Iterable[Address], size_bytes: int) -> None:
@@ -344,8 +366,8 @@ class Counts:
             mailbox = f"{local}@{domain}".lower()
             (self._mailboxes.get(mailbox) or self._mailbox(mailbox)).off.add(1, size_bytes)
 
-    def _mailbox(self, mailbox: str) -> _Account:
-        self._mailboxes[mailbox] = new = _Account(self.mailboxes, self.spared_mailboxes, mailbox)
+    def _mailbox(self, mailbox: str) -> _NetVolume:
+        self._mailboxes[mailbox] = new = _NetVolume(self.mailboxes, self.spared_mailboxes, mailbox)
         return new
 
     def freeze(self) -> None:

@@ -38,7 +38,7 @@ def test_a_quiet_client_is_served() -> None:
 
 
 CROWDED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
-    ({"connections": 10}, {"connections": 11}, "monitoring.client-connections"),
+    ({"connections": 20}, {"connections": 21}, "monitoring.client-connections"),
     ({"prefix_connections": 50}, {"prefix_connections": 51}, "monitoring.client-connections"),
     ({"connects": 30}, {"connects": 31}, "monitoring.client-rate"),
 ]
@@ -95,7 +95,7 @@ def test_never_block_frees_from_our_own_blocks_but_not_from_a_person() -> None:
 
 
 def test_never_block_does_not_free_from_limits() -> None:
-    crowded_friend = QUIET._replace(address="203.0.113.9", block=BY_US, connections=11)
+    crowded_friend = QUIET._replace(address="203.0.113.9", block=BY_US, connections=21)
     assert client(crowded_friend, POLICY).kind is Kind.DEFER
 
 

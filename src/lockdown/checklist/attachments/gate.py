@@ -73,7 +73,7 @@ def message(mail: Mail, policy: Settings) -> Verdict:
 
 
 def is_held_against_network(mail: Mail, *, proven: bool, spam: bool) -> bool:
-    """Whether a message that was taken counts towards the limits of its network and client.
+    """Whether a message that was taken counts for its network, and with its recipients and connection for its client.
 
     To be asked once it is known whether the sender's domain vouches for it.
     """
