@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import pytest
 
 from lockdown.engine.log_reader import LogReader
 from lockdown.facts.mail_log.events import Gone, Queued, Received
@@ -49,6 +53,28 @@ def test_what_cannot_be_read_is_counted_and_a_missing_log_is_said(tmp_path: Path
     told = LogReader([log, tmp_path / "none.log"], tmp_path / "positions.json").look(NOW)
     assert (told.lines, told.unread, told.events) == (1, {"smtpd": 1}, [])
     assert told.missed == (f"{tmp_path / 'none.log'} is not there",)
+
+
+@pytest.fixture
+def in_new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_new_york")
+def test_a_line_without_a_zone_is_of_now_wherever_the_machine_stands(tmp_path: Path) -> None:
+    log = tmp_path / "mail.log"
+    add(log, line("B0001", "Feb 13 06:59:58") + line("B0002", "2026-02-13 06:59:59") + line("B0003", "Jul 14 06:00:00"))
+    told = LogReader([log], tmp_path / "positions.json").look(NOW)
+    assert [it.at for it in told.events] == [
+        NOW - timedelta(seconds=2),
+        NOW - timedelta(seconds=1),
+        datetime(2025, 7, 14, 10, tzinfo=UTC),
+    ]
+    assert told.misdated == 0
 
 
 def test_what_exim_says_in_one_line_is_two_events(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -214,6 +215,33 @@ def test_a_line_longer_than_any_server_writes_is_counted_and_not_read() -> None:
 )
 def test_a_stamp_means_a_moment(stamp: str, then: datetime | None) -> None:
     assert when(stamp, NOW) == then
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("stamp", "now", "then"),
+    [
+        # Summer time is that of the day, not of now.
+        ("Mar 28 12:00:00", datetime(2026, 3, 30, tzinfo=UTC), datetime(2026, 3, 28, 11, tzinfo=UTC)),
+        ("Mar 29 12:00:00", datetime(2026, 3, 30, tzinfo=UTC), datetime(2026, 3, 29, 10, tzinfo=UTC)),
+        # The hour that comes twice, as it is read the first time, the second, and afterwards.
+        ("Oct 25 02:30:00", datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),
+        ("Oct 25 02:30:00", datetime(2026, 10, 25, 1, 30, tzinfo=UTC), datetime(2026, 10, 25, 1, 30, tzinfo=UTC)),
+        ("2026-10-25 02:30:00", datetime(2026, 10, 25, 1, 30, tzinfo=UTC), datetime(2026, 10, 25, 1, 30, tzinfo=UTC)),
+        # Across New Year, with the last minutes of the year read in the first of the next.
+        (
+            "Dec 31 23:59:59",
+            datetime(2026, 12, 31, 23, 0, 5, tzinfo=UTC),
+            datetime(2026, 12, 31, 22, 59, 59, tzinfo=UTC),
+        ),
+        ("Jan  1 00:00:01", datetime(2026, 12, 31, 23, 0, 0, tzinfo=UTC), datetime(2026, 12, 31, 23, 0, 1, tzinfo=UTC)),
+        ("Jan  1 00:00:01", datetime(2027, 1, 1, 8, tzinfo=UTC), datetime(2026, 12, 31, 23, 0, 1, tzinfo=UTC)),
+    ],
+)
+def test_a_stamp_means_what_the_clock_on_the_wall_showed(stamp: str, now: datetime, then: datetime) -> None:
+    assert when(stamp, now.astimezone(BERLIN)) == then
 
 
 def test_a_stamp_without_a_zone_is_in_that_of_the_machine() -> None:

@@ -23,6 +23,7 @@ from lockdown.facts.mail_log.prefix import when
 from lockdown.facts.mail_log.reading import events, read
 from lockdown.host.change.files import FileImage, put
 from lockdown.host.log_files import LogFollower, Position
+from lockdown.host.zone import MACHINE
 
 _AHEAD = timedelta(minutes=5)
 
@@ -54,16 +55,17 @@ class LogReader:
     def __init__(self, paths: Iterable[Path], positions: Path) -> None:
         self._positions = positions
         known = _kept(positions)
+        self._last: tuple[tuple[str, datetime | None], datetime | None] = (("", None), None)
         self._followers = [LogFollower(path, known.get(str(path), Position())) for path in paths]
 
     def look(self, now: datetime) -> Told:
         """What is new, the logs one after the other."""
-        told = Told()
+        told, here = Told(), now.astimezone(MACHINE)
         for follower in self._followers:
             piece = follower.read()
             told.missed += piece.missed
             for line in piece.octets.split(b"\n"):
-                self._take(line, now, told)
+                self._take(line, now, here, told)
         return told
 
     def keep(self) -> None:
@@ -77,7 +79,7 @@ class LogReader:
         for follower in self._followers:
             follower.close()
 
-    def _take(self, line: bytes, now: datetime, told: Told) -> None:
+    def _take(self, line: bytes, now: datetime, here: datetime, told: Told) -> None:
         reading = read(line)
         if reading is None:
             return
@@ -86,11 +88,17 @@ class LogReader:
         if isinstance(reading.event, Unread):
             told.unread[daemon] += 1
             return
-        at = when(reading.line.stamp, now) if reading.line.stamp else None
+        at = self._moment(reading.line.stamp, here)
         if at is None or at > now + _AHEAD:
             told.misdated += 1
             at = now
         told.events += [Happened(at, daemon, event) for event in events(reading)]
+
+    def _moment(self, stamp: str, now: datetime) -> datetime | None:
+        """Most lines have the stamp of the one before; what it means depends on the day, not on the moment."""
+        if (stamp, now) != self._last[0]:
+            self._last = (stamp, now), when(stamp, now) if stamp else None
+        return self._last[1]
 
 
 def _kept(positions: Path) -> dict[str, Position]:

@@ -149,12 +149,15 @@ _SYSLOG = re.compile(
     r"(?P<month>[A-Z][a-z]{2}) +(?P<day>\d{1,2}) (?:(?P<year>\d{4}) )?(?P<clock>\d\d:\d\d:\d\d)(?:\.(?P<part>\d{1,6}))?"
 )
 _AHEAD = timedelta(days=1)
+_SLOW = timedelta(minutes=5)
+"""So far may a clock that writes a log be ahead of ours."""
 
 
 def when(stamp: str, now: datetime) -> datetime | None:
     """The moment that the stamp means. One without a year lies in the past, but for a clock that is a day ahead.
 
-    One without a zone is read in that of `now`, since both are of the same machine.
+    One without a zone is read in that of `now`, which is to be that of the machine that has written it. Of the hour
+    that a clock shows twice when summer time ends, the later one is meant that has begun.
     """
     stamp = stamp.strip("[] ")
     if found := _SYSLOG.match(stamp):
@@ -170,7 +173,7 @@ def when(stamp: str, now: datetime) -> datetime | None:
     words = re.sub(r" [A-Z]{3,5}\Z", "", words).replace(" +", "+").replace(" -", "-")
     try:
         at = datetime.fromisoformat(re.sub(r"\.(\d{6})\d+", r".\1", words))
-        return (at if at.tzinfo else at.replace(tzinfo=now.tzinfo)).astimezone(UTC)
+        return at.astimezone(UTC) if at.tzinfo else _placed(at, now)
     except (ValueError, OverflowError):
         return None
 
@@ -189,9 +192,14 @@ def _of_syslog(found: re.Match[str], now: datetime) -> datetime | None:
     years = [int(found["year"])] if found["year"] else [now.year + 1 - back for back in range(10)]
     for year in years:
         try:
-            at = datetime(year, month, day, hour, minute, min(second, 59), part, now.tzinfo)
-        except ValueError:
+            at = _placed(datetime(year, month, day, hour, minute, min(second, 59), part), now)
+        except (ValueError, OverflowError):
             continue
         if found["year"] or at <= now + _AHEAD:
-            return at.astimezone(UTC)
+            return at
     return None
+
+
+def _placed(at: datetime, now: datetime) -> datetime:
+    earlier, later = (at.replace(tzinfo=now.tzinfo, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return later if earlier < later <= now.astimezone(UTC) + _SLOW else earlier
