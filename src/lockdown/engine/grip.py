@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -14,15 +16,20 @@ from pathlib import Path
 from lockdown.agent import client
 from lockdown.config import Settings
 from lockdown.engine.held_mail import written_down
+from lockdown.engine.incidents import answered
 from lockdown.engine.means import Deed
 from lockdown.engine.queue import hands_here
 from lockdown.host.grip_hands import USER, GripHands
 from lockdown.host.grips import Held as Held
 from lockdown.host.grips import held
+from lockdown.model.alarm import Answer, Incident
 from lockdown.model.errors import OperatorError
 from lockdown.model.unknown import Unknown
+from lockdown.state.layout import StateDirectory
+from lockdown.state.store import open_store
 
 LONGEST = timedelta(days=30)
+_COMMIT_SECONDS = 10.0
 
 
 def grips() -> dict[str, Held]:
@@ -52,6 +59,34 @@ def grip(settings: Settings, user: str, term: timedelta, why: str, by: str, now:
 
 def release(settings: Settings, user: str, by: str, now: datetime, *, send: bool = True) -> Deed:
     """Let it send and sign in again, and send what was held for it; or leave that in hold, as a deed on the queue."""
+    deed = _released(settings, user, by, now, send=send)
+    if deed.done:
+        write_down(Path(settings.state.directory), user, by, now)
+    return deed
+
+
+def let_go(incident: Incident, user: str, by: str, now: datetime) -> Incident:
+    """The story goes on: what held the account has ended, and who ended it."""
+    begins = f"account {user} is "
+    answers = tuple(
+        replace(one, until=now, undo="") if one.says.startswith(begins) and one.until and one.until > now else one
+        for one in incident.answers
+    )
+    return answered(replace(incident, answers=answers), Answer(now, f"account {user} was let go by {by}", done=True))
+
+
+def write_down(directory: Path, user: str, by: str, now: datetime) -> None:
+    """In every incident that is about it; a store that cannot be written changes nothing about the deed."""
+    if not StateDirectory(directory).database.exists():
+        return
+    with suppress(OperatorError), closing(open_store(directory)) as store:
+        for incident in store.open_incidents():
+            if incident.object == user and any(one.says.startswith(f"account {user} is ") for one in incident.answers):
+                change = partial(let_go, user=user, by=by, now=now)
+                store.change_incident(incident.number, change).result(_COMMIT_SECONDS)
+
+
+def _released(settings: Settings, user: str, by: str, now: datetime, *, send: bool) -> Deed:
     directory = Path(settings.state.directory)
     match client.release_user(directory, user, by=by, send=send):
         case Unknown(client.NO_AGENT) if os.geteuid() == 0:

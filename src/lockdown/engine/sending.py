@@ -239,9 +239,13 @@ class Sending:
         return True
 
     def recent(self, now: float) -> Iterable[tuple[str, Sender]]:
-        """The accounts with something within the day."""
+        """The accounts with something within the day; of one that was let go, what left remains to be told."""
         oldest = int(now // PANE) - _DAY_PANES
-        return ((user, one) for user, one in self.kept.accounts.items() if any(at >= oldest for at in one.panes))
+        return (
+            (user, one)
+            for user, one in self.kept.accounts.items()
+            if any(at >= oldest for at in one.panes) or (one.left and one.left[-1][0] > now - 86400)
+        )
 
 
 def sent(account: Sender, now: float, panes: int) -> Sent:

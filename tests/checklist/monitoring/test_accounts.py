@@ -73,6 +73,9 @@ def test_a_thief_who_is_let_go_by_mistake_is_held_again_by_what_he_does_then(wor
     first = until_held(world, 1.8)
     world.lets_go(ANNA, was_owner=False)
     assert world.grip() is None
+    account = next(one for one in world.ledger.facts(world.now).accounts if one.user == ANNA)
+    assert account.day.external == 0
+    assert sum("victim" in one.recipient for one in account.left) == first, "whom to warn is told all the same"
     world.later(minutes=5)
     world.signs_in(ANNA, THIEF)
     for number in range(60):
