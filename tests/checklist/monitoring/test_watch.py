@@ -186,18 +186,23 @@ def varied(town: Town, words: list[str]) -> str:
     return " ".join(f"odd{town.chance.randrange(10**6)}" if town.chance.random() < 0.1 else word for word in words)
 
 
-def varied_botnet(town: Town, number: int) -> None:
+def varied_botnet(town: Town, number: int, spam_each: int = 0) -> None:
+    """`spam_each`: one of so many looks like spam."""
     for index in range(number):
         text = varied(town, WORDS)
         town.comes(
             client=f"{11 + index % 200}.{index % 250}.7.7", sender=f"s{index}@real{index}.example",
             to=[f"user{index}@example.org"], body=[f"b{index}"], subject=f"s{index} of many",
             hosts=[f"h{index}.example"], texture=f"{texture(text):016x}",
+            spam=9.0 if spam_each and not index % spam_each else 0.0,
         )  # fmt: skip
 
 
-def test_a_botnet_whose_every_letter_is_varied_is_answered_by_what_they_are_alike_in(town: Town) -> None:
-    varied_botnet(town, 100)
+@pytest.mark.parametrize("spam_each", [0, 2])
+def test_a_botnet_whose_every_letter_is_varied_is_answered_by_what_they_are_alike_in(
+    town: Town, spam_each: int
+) -> None:
+    varied_botnet(town, 100, spam_each)
     alarm = town.alarms()["forged-flood"]
     (match, *_) = matches(alarm)
     assert list(match) == [Dimension.ALIKE]

@@ -89,6 +89,7 @@ _UNASKED, _FOREIGN, _OWN = (
 )
 _UNLABELLED = (Dimension.HELO, Dimension.WIDE_NETWORK, Dimension.SENDER_DOMAIN, Dimension.NATURE)
 """What floods are not looked for by: somebody's neighbours, and names that say little."""
+_TEXTS = (Dimension.BODY, Dimension.ALIKE, Dimension.ATTACHMENT)
 _ORDER = tuple(Dimension)
 
 
@@ -247,7 +248,10 @@ def _flood(hitter: Hitter, seen: Sequence[Seen], traffic: Traffic) -> Flood | No
         seen = [one for one in seen if not _is_known(one, traffic)]
     spam = tuple([one for one in seen if one.spam])
     if SPAM_SHARE * len(seen) <= len(spam) and len(spam) >= FLOOR:
-        return Flood(hitter, spam, (f"{len(spam)} of {len(seen)} look like spam",))
+        # A source may send other mail beside it; what says the same, and nobody vouches for, is of it however scored.
+        is_text = hitter.key[0] in _TEXTS
+        flood = tuple([one for one in seen if one.spam or not is_proven(one)]) if is_text else spam
+        return Flood(hitter, flood, (f"{len(spam)} of {len(seen)} look like spam",))
     if len(seen) < FLOOR and sum([one.size for one in seen]) < FLOOR_OCTETS:
         return None
     sums = sums_of(seen)
@@ -295,7 +299,7 @@ def sums_of(seen: Sequence[Seen]) -> Sums:
     contents: Counter[Key] = Counter()
     sources: Counter[Key] = Counter()
     tables = {Dimension.RECIPIENT: recipients}
-    tables |= dict.fromkeys((Dimension.BODY, Dimension.ALIKE, Dimension.ATTACHMENT), contents)
+    tables |= dict.fromkeys(_TEXTS, contents)
     tables |= dict.fromkeys((*PROVEN, Dimension.CLIENT, Dimension.NETWORK), sources)
     for one in seen:
         for key in one.keys:
