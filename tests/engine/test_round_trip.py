@@ -21,7 +21,7 @@ from lockdown.engine.round_trip import RoundTrips, canary_missed, canary_now, ha
 from lockdown.model.alert_path import key_of_path
 from lockdown.model.finding import Severity, State
 from lockdown.model.unknown import Unknown
-from lockdown.model.window import CanaryPath, ToldPath, Window
+from lockdown.model.window import CanaryPath, Room, ToldPath, Window
 from lockdown.state.canary_rounds import (
     FILE,
     MOST_ROUNDS,
@@ -204,6 +204,18 @@ def test_what_is_lost_behind_acceptance_is_one_trouble_and_what_is_lost_before_i
     assert (behind.object, before.object) == ("delivery", "c:26")
     assert why in behind.evidence[0].text
     assert "nothing answers there" in before.says
+
+
+MEBIBYTE = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("free", "severity"), [(30, Severity.CRITICAL), (100, Severity.HIGH), (200, None), (10_000, None)]
+)
+def test_a_disk_is_told_before_it_is_full_and_worse_when_it_is(free: int, severity: Severity | None) -> None:
+    wanted, room = settings_for(Path("x"), "127.0.0.1:2525"), Room("/var", free * MEBIBYTE, 37 * MEBIBYTE)
+    rung = [*watch_canary.watch(Window(NOW, NOW, (), (), room=room), wanted)]
+    assert [alarm.severity for alarm in rung] == ([severity] if severity else [])
 
 
 def test_a_mailbox_that_nobody_can_look_into_says_nothing_of_the_mail() -> None:

@@ -17,6 +17,7 @@ from lockdown.engine.life import Told, lessons
 from lockdown.engine.looked import last_look, not_watched
 from lockdown.engine.traffic_log import POSITIONS
 from lockdown.engine.watch import judges, ringing
+from lockdown.model.finding import Severity
 from lockdown.model.mail import AUTOMATIC
 from lockdown.model.unknown import Unknown
 from lockdown.model.window import Window
@@ -73,6 +74,12 @@ def test_a_disk_that_takes_no_notes_does_not_end_the_watch(tmp_path: Path) -> No
             (here.directory.path / file).mkdir()
         here.looks(6, DOWN)
         assert set(here.open()) == {"antivirus.engine-down"}
+
+
+def test_a_disk_without_room_is_an_incident_while_one_can_be_kept(tmp_path: Path) -> None:
+    with site(tmp_path, '[gateway]\nmax_message = "1000 TiB"\n') as here:
+        here.look()
+        assert here.open()["monitoring.state-disk-full"].severity is Severity.CRITICAL
 
 
 def test_while_nobody_can_look_nothing_is_over(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from lockdown.engine.answering import (
 )
 from lockdown.engine.engines_answer import engines_answer
 from lockdown.engine.log_health import log_is_seen
+from lockdown.engine.room import room_of
 from lockdown.engine.standing import standing_of, symptoms_of
 from lockdown.engine.symptom import Symptom, doubtful, ill, unsure, well
 from lockdown.model.errors import OperatorError
@@ -112,18 +113,18 @@ def _state_directory(loaded: Loaded, now: datetime) -> Iterator[Symptom]:
 
 
 def _disk(loaded: Loaded, now: datetime) -> Iterator[Symptom]:
-    directory = Path(loaded.settings.state.directory)
-    nearest = next(folder for folder in (directory, *directory.parents) if folder.exists())
-    disk = os.statvfs(nearest)
-    room = ByteSize(disk.f_bavail * disk.f_frsize)
-    # Rule R4: below one and a half times the largest message, MAIL is answered 452.
-    least = ByteSize(loaded.settings.gateway.max_message * 3 // 2)
-    if room < least:
-        yield ill("disk", f"{room} free at {nearest}, {least} are needed: mail is deferred (452)", f"df -h {nearest}")
-    elif room < LITTLE_ROOM:
-        yield doubtful("disk", f"{room} free at {nearest}", f"df -h {nearest}")
-    else:
-        yield well("disk", f"{room} free at {nearest}")
+    match room_of(loaded.settings, Path(loaded.settings.state.directory)):
+        case Unknown(why):
+            yield unsure("disk", why, "df -h")
+        case room:
+            free, least, type_this = ByteSize(room.free), ByteSize(room.least), f"df -h {room.path}"
+            if room.is_full:
+                says = f"{free} free at {room.path}, {least} are needed: mail is deferred (452)"
+                yield ill("disk", says, type_this)
+            elif free < LITTLE_ROOM:
+                yield doubtful("disk", f"{free} free at {room.path}", type_this)
+            else:
+                yield well("disk", f"{free} free at {room.path}")
 
 
 def _clock(loaded: Loaded, now: datetime) -> Iterator[Symptom]:

@@ -20,6 +20,7 @@ from lockdown.engine.accounts import AccountLog
 from lockdown.engine.alert_health import told_over
 from lockdown.engine.drill_report import RESULTS
 from lockdown.engine.recent import Recent
+from lockdown.engine.room import room_of
 from lockdown.engine.round_trip import canary_now
 from lockdown.engine.traffic import TrafficCounter
 from lockdown.host.grips import held_users, released
@@ -87,6 +88,7 @@ class Life:
             accounts=self._accounts.look(now, held_users(), released()) if self._accounts is not None else None,
             canary=canary_now(self._settings, self._directory.path),
             told_over=told_over(self._settings, self._directory.path),
+            room=room_of(self._settings, self._directory.path),
         )
 
 

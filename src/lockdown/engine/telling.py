@@ -29,10 +29,12 @@ from lockdown.engine import alert_paths
 from lockdown.engine.alert_paths import NotTold, Outcome, Sender, Told
 from lockdown.engine.alerts import Known, Memory, Notice, Words, after, due, forgotten, in_words, lately, moment, news
 from lockdown.engine.looked import LATE, not_watched
+from lockdown.engine.room import room_of
 from lockdown.model.alarm import Incident
 from lockdown.model.alert_path import key_of_path, masked, names_of
 from lockdown.model.finding import Severity
 from lockdown.model.mail import AUTOMATIC
+from lockdown.model.window import Room
 from lockdown.state.store import Store
 from lockdown.state.told import NOT_SENT, PathMemory, ToldFile, ToldIncident, keep_told, read_told
 
@@ -104,6 +106,9 @@ class Teller:
         if self._began is None or now < self._began:
             self._began = now  # after a start the first look is yet to come
         why = not_watched(self._state, now) if now - self._began > LATE else ""
+        room = room_of(self._settings, self._state) if why else None
+        if isinstance(room, Room) and room.is_full:
+            why = f"{why}; the disk of {room.path} is full"
         if why and (self._unwatched is None or not self._unwatched.is_open):
             self._unwatched = unwatched(why, now)
         elif not why and self._unwatched is not None and self._unwatched.is_open:
@@ -222,7 +227,7 @@ def unwatched(why: str, now: datetime) -> Incident:
     name = "monitoring.watch-stopped"
     return Incident(
         name, name, "the watch", "", Severity.CRITICAL, says, now, now, meanwhile,
-        next_command="lockdown doctor     (is the disk full?)",
+        next_command="lockdown doctor",
     )  # fmt: skip
 
 

@@ -152,6 +152,20 @@ class CanaryPath(NamedTuple):
         return f"{', '.join(told)} s" if told else ""
 
 
+class Room(NamedTuple):
+    """What is free on the disk of the state directory, in octets."""
+
+    path: str
+    free: int
+    least: int
+    """With less, mail is put off."""
+
+    @property
+    def is_full(self) -> bool:
+        """For mail it is."""
+        return self.free < self.least
+
+
 class ToldPath(NamedTuple):
     """A path over which people are told, as its last messages left it."""
 
@@ -190,5 +204,7 @@ class Window:
     """None: none has flown."""
     told_over: tuple[ToldPath, ...] = ()
     """Paths of the settings over which people are told."""
+    room: Room | Unknown | None = None
+    """None: nobody has asked the disk."""
     accounts: Accounts | Unknown | None = None
     """What accounts have sent and who tried their passwords; None where nobody counts."""

@@ -1,4 +1,5 @@
-"""Watch over the watchers of item 9: does the canary arrive, and do the paths work over which people are told?
+"""Watch over the watchers of item 9: does the canary arrive, do the paths work over which people are told, and is there
+room to write anything down?
 
 Who says that mail stands still must not ride on that mail, and a path that is silent must not pass for health.
 """
@@ -9,15 +10,19 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from lockdown.checklist.monitoring.canary_controls import CANARY, PEOPLE_TOLD
+from lockdown.checklist.monitoring.watch_controls import DISK_ROOM
 from lockdown.config import Settings
 from lockdown.model.alarm import Alarm
 from lockdown.model.finding import Evidence, Severity
+from lockdown.model.units import ByteSize
 from lockdown.model.unknown import Unknown
-from lockdown.model.window import CANARY_STAGES, CanaryPath, ToldPath, Window
+from lockdown.model.window import CANARY_STAGES, CanaryPath, Room, ToldPath, Window
 
 FAILURES = 3
 """Messages in a row that a path did not take."""
 _LATE_ROUNDS = 3
+_SOON_FULL = 4
+"""Times what mail needs: so much is filled by one flood."""
 
 
 def watch(window: Window, policy: Settings) -> Iterator[Alarm]:
@@ -32,6 +37,8 @@ def watch(window: Window, policy: Settings) -> Iterator[Alarm]:
             yield from _late(paths, window.now, policy)
     for told in window.told_over:
         yield from _path_down(told)
+    if isinstance(window.room, Room):
+        yield from _little_room(window.room)
 
 
 def _unknown(why: str, next_command: str = "lockdown doctor") -> Alarm:
@@ -102,6 +109,24 @@ def _late(paths: Sequence[CanaryPath], now: datetime, policy: Settings) -> Itera
         f"No canary has flown over {names} since {_at(max(path.tried_at for path in late))}.",
         "nobody knows whether mail arrives; the heartbeat is silent",
         next_command="lockdown doctor     (then restart the gateway)",
+    )
+
+
+def _little_room(room: Room) -> Iterator[Alarm]:
+    """While an incident can still be written down."""
+    if room.free >= room.least * _SOON_FULL:
+        return
+    free, least = ByteSize(room.free), ByteSize(room.least)
+    put_off = "mail is put off (452), and its senders try again; incidents may not be kept"
+    yield Alarm(
+        "monitoring.state-disk-full",
+        room.path,
+        DISK_ROOM.id,
+        Severity.CRITICAL if room.is_full else Severity.HIGH,
+        f"The disk of {room.path} {'is full' if room.is_full else 'is soon full'}: {free} are free.",
+        put_off if room.is_full else f"with less than {least} mail is put off (452)",
+        (Evidence("statvfs", f"{room.free} octets free, {room.least} needed"),),
+        f"df -h {room.path}; du -xh -d2 {room.path} | sort -h | tail",
     )
 
 
