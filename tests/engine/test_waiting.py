@@ -64,9 +64,9 @@ def test_what_is_held_waits_for_nothing() -> None:
 
 def test_more_than_is_kept_is_forgotten_and_never_refused() -> None:
     waiting = Waiting()
-    for index in range(61_000):
+    for index in range(21_000):
         waiting.queued(f"Q{index}", BAD, 0.0)
-    assert waiting.look(CLOGS_AFTER, nothing_good)[0] == 60_000
+    assert waiting.look(CLOGS_AFTER, nothing_good)[0] == 20_000
 
 
 def test_the_log_of_a_server_says_what_waits_there_and_who_handed_it_in(tmp_path: Path) -> None:

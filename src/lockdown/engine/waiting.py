@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from functools import lru_cache
+from sys import intern
 from typing import NamedTuple
 
 from lockdown.facts.mail_log.events import Received
@@ -20,40 +22,53 @@ CLOGS_AFTER = 60.0
 """Seconds; what goes through is gone by then."""
 _FORGOTTEN_AFTER = 7200.0
 """Postfix tries again after `maximal_backoff_time` at the latest, 4,000 s by default."""
-_MOST = 60_000
+_MOST, _MOST_BEGUN = 20_000, 5_000
+"""Messages: some 450 octets each, where no two have anything in common."""
 _FEWEST = 20
 _MOST_SENDERS = 20
 _SHARE = 0.8
-_NOBODY = Received("", "", "")
+
+
+class _By(NamedTuple):
+    """Who has handed a message in."""
+
+    user: str = ""
+    address: str = ""
+    local: bool = False
 
 
 class _Message(NamedTuple):
     since: float
     mentioned: float
     sender: str
-    by: Received
+    by: _By
+
+
+_by = lru_cache(8192)(_By)
+"""One value for the many of one source: a queue holds tens of thousands of them."""
+_NOBODY = _By()
 
 
 class Waiting:
     """Of one mail server. Not for two threads at once."""
 
     def __init__(self) -> None:
-        self._begun: dict[str, Received] = {}
+        self._begun: dict[str, _By] = {}
         self._queue: dict[str, _Message] = {}
         """The one that was mentioned longest ago first."""
 
     def received(self, event: Received) -> None:
         """A message begins; an id that was used before is another message now."""
         self.gone(event.queue_id)
-        self._begun[event.queue_id] = event
-        if len(self._begun) > _MOST:
+        self._begun[event.queue_id] = _by((event.user or "").lower(), event.address, event.local)
+        if len(self._begun) > _MOST_BEGUN:
             del self._begun[next(iter(self._begun))]
 
     def queued(self, queue_id: str, sender: str, now: float) -> None:
         """It is in the queue, or is tried again."""
         before = self._queue.pop(queue_id, None)
         by = before.by if before is not None else self._begun.pop(queue_id, _NOBODY)
-        self._queue[queue_id] = _Message(before.since if before is not None else now, now, sender.lower(), by)
+        self._queue[queue_id] = _Message(before.since if before is not None else now, now, intern(sender.lower()), by)
         if len(self._queue) > _MOST:
             del self._queue[next(iter(self._queue))]
 
@@ -84,7 +99,7 @@ def _waits(sender: str, found: list[_Message], good: int) -> Waits:
     return Waits(
         sender,
         len(found),
-        user=_mostly(found, lambda one: one.by.user or ""),
+        user=_mostly(found, lambda one: one.by.user),
         client=_mostly(found, lambda one: one.by.address),
         local=sum(one.by.local for one in found),
         good=good,
@@ -99,7 +114,7 @@ def _mostly(found: list[_Message], what: Callable[[_Message], str]) -> str:
 
 _VALUES: dict[Dimension, Callable[[_Message], str]] = {
     Dimension.SENDER: lambda one: one.sender,
-    Dimension.USER: lambda one: (one.by.user or "").lower(),
+    Dimension.USER: lambda one: one.by.user,
     Dimension.CLIENT: lambda one: one.by.address,
 }
 
