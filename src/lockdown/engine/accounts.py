@@ -46,6 +46,8 @@ _KEEP_EVERY = 60.0
 _MOST_BYTES = 64 << 20
 _MOST_GLANCED = 32
 """Accounts that one glance judges; those that are left over are judged at the next."""
+_WORTH_A_GLANCE = 3
+"""Recipients of one account: at fewer the next look is soon enough, and most accounts never write to more."""
 _MOST_MISSED = 10
 
 
@@ -92,10 +94,11 @@ class AccountLedger:
         return bool(forgiven)
 
     def moved(self, now: datetime, most: int) -> Iterator[Account]:
-        """Accounts of which something has left since they were told of last; without the list of what left."""
+        """Accounts of which some letters have left since they were told of last; without the list of what left."""
         moment = now.timestamp()
-        for _ in range(min(most, len(self.sending.moved))):
-            user = self.sending.moved.pop()
+        moved = [user for user, count in self.sending.moved.items() if count >= _WORTH_A_GLANCE]
+        for user in moved[:most]:
+            del self.sending.moved[user]
             if (sender := self.sending.kept.accounts.get(user)) is not None:
                 yield self._account(user, sender, moment, lists=False)
 
@@ -207,6 +210,7 @@ class AccountLog:
             self._take(now)
         except OperatorError as error:
             return Unknown(f"{error.what}: {error.why}")
+        self.ledger.sending.moved.clear()  # who looks judges all of them
         if self.ledger.forgive(released):
             self._kept_at = 0.0
         missed = (*self._missed, *([self._damaged] if self._damaged else []))

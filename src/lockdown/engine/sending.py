@@ -105,8 +105,8 @@ class Sending:
         """Account and recipient."""
         self.heard_from = Remembered(200_000)
         """Mailbox and sender."""
-        self.moved: set[str] = set()
-        """Accounts of which something has left since somebody emptied this."""
+        self.moved: Counter[str] = Counter()
+        """How much has left each account since somebody took it out of here."""
 
     # ── counting ──
 
@@ -172,7 +172,7 @@ class Sending:
         if size in pane.sizes or len(pane.sizes) < _MOST_SIZES:
             pane.sizes[size] = pane.sizes.get(size, 0) + 1
         account.left = [*account.left[-_MOST_LEFT:], (at, recipient, event.queue_id)]
-        self.moved.add(message.user)
+        self.moved[message.user] += 1
         self._clocked(account, at)
 
     def _clocked(self, account: Sender, at: float) -> None:
