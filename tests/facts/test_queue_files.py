@@ -20,6 +20,7 @@ from lockdown.facts.queue_file import (
     message,
     queued,
 )
+from lockdown.facts.queue_file import queue_file as written
 from lockdown.gateway import likeness
 from lockdown.model.queued import Queued, digest_of
 from lockdown.model.traffic import Dimension
@@ -119,6 +120,18 @@ def test_garbage_never_raises(octets: bytes) -> None:
 def test_damage_anywhere_never_raises(damage: bytes, at: int) -> None:
     octets = queue_file([b"bob@example.org"], BODY)
     one_input(b"\0" + octets[:at] + damage + octets[at + len(damage) :])
+
+
+@given(
+    st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=60), st.integers(0, 4_000_000_000_000_000)
+)
+def test_a_file_of_our_own_is_read_as_any_other(words: str, arrived: int) -> None:
+    letter = f"Subject: drill\r\n\r\n{words}\r\n".encode()
+    octets = written("x@drill.example", "canary@example.org", arrived, letter)
+    read = queued(octets, ID, "deferred")
+    assert isinstance(read, Queued)
+    assert (read.sender, read.recipients, read.arrived) == ("x@drill.example", ("canary@example.org",), arrived)
+    assert message(octets) == letter.replace(b"\r\n", b"\n")
 
 
 def test_an_id_is_given_the_inode_of_a_new_file() -> None:

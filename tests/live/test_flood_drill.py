@@ -46,6 +46,8 @@ from contextlib import closing
 from pathlib import Path
 from lockdown.engine.canary import MaildirCanary
 from lockdown.engine.drill import drills, parted
+from lockdown.engine.drill_queue import drilled_queue
+from lockdown.engine.queue import deeds
 from lockdown.engine.settings_files import load_settings
 from lockdown.engine.stranger import Namespace
 from lockdown.engine.trials import Ground, hold_trials
@@ -54,9 +56,11 @@ settings = load_settings(Path("/etc/lockdown/lockdown.toml")).settings
 _, trials = parted(drills(["monitoring"]), settings)
 with Namespace() as there, closing(open_store(Path("/var/lib/lockdown"))) as store:
     canary = MaildirCanary(Path("/home/anna/Maildir"))
-    report = hold_trials(trials, Ground(there, "anna@example.org", canary, store, wait_seconds=5.0))
+    queue = drilled_queue(Path("/var/lib/lockdown"))
+    report = hold_trials(trials, Ground(there, "anna@example.org", canary, store, wait_seconds=5.0, queue=queue))
     print(json.dumps({
         "trials": [[one.state, one.says, one.plain_arrived] for one in report.trials],
+        "deeds": [one.id for one in deeds(Path("/var/lib/lockdown"))],
         "open": [one.object for one in store.open_incidents() if one.name.startswith("monitoring.")],
         "answers": [[answer.says for answer in one.answers] for one in store.incidents()],
         "running": [one.id for one in store.active_restraints(report.began)],
@@ -90,17 +94,26 @@ def gateway(machine: Machine, mode: str) -> Iterator[None]:
 def test_a_flood_is_answered_and_what_answered_it_is_lifted_and_told_as_a_drill(machine: Machine) -> None:
     with gateway(machine, "answer"):
         told = json.loads(machine.run(sys.executable, "/root/hold.py").stdout)
-    ((state, says, plain_arrived),) = told["trials"]
-    assert (state, plain_arrived) == ("pass", True), says
+    for state, says, plain_arrived in told["trials"]:
+        assert (state, plain_arrived) == ("pass", True), says
+    assert len(told["trials"]) == 2
+    assert machine.run("postqueue", "-j").stdout == "" and told["deeds"] == []
     assert told["open"] == []
     assert told["running"] == []
     assert any("it was a drill" in says for answers in told["answers"] for says in answers)
     assert machine.run("sh", "-c", "find /home/anna/Maildir -type f -path '*/new/*'; ip netns list").stdout == ""
 
 
-def test_the_drill_goes_red_where_floods_are_only_observed(machine: Machine) -> None:
+def test_the_drill_goes_red_where_floods_are_only_observed_and_nothing_can_be_held(machine: Machine) -> None:
+    """What lies in hold is on another disk than the rest: no message can be moved there."""
+    hold = "/var/spool/postfix/hold"
     with gateway(machine, "observe"):
+        machine.run("sh", "-c", f"mount -t tmpfs -o mode=700,uid=$(stat -c %u {hold}) tmpfs {hold}")
         told = json.loads(machine.run(sys.executable, "/root/hold.py").stdout)
-    ((state, says, plain_arrived),) = told["trials"]
-    assert (state, plain_arrived) == ("fail", True), says
-    assert "Nobody answered a flood of 100 letters" in says
+        machine.run("umount", hold)
+    flood, queue = told["trials"]
+    for state, says, plain_arrived in (flood, queue):
+        assert (state, plain_arrived) == ("fail", True), says
+    assert "Nobody answered a flood of 100 letters" in flood[1]
+    assert "0 of 5 letters of one sender were held" in queue[1]
+    assert machine.run("sh", "-c", "postqueue -j; find /home/anna/Maildir -type f -path '*/new/*'").stdout == ""

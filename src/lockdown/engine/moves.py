@@ -17,11 +17,13 @@ from typing import assert_never
 
 from lockdown.engine.canary import Canary
 from lockdown.engine.drill_letters import letter, pieces
+from lockdown.engine.drill_queue import DrilledQueue
 from lockdown.engine.signing_in import Account, sign_in, ways_in
 from lockdown.engine.stranger import Vantage
 from lockdown.engine.wire import Lost, Overhear, Said, Wire
 from lockdown.model.trial import (
     Ask,
+    Clog,
     Connect,
     Content,
     Deliver,
@@ -47,6 +49,7 @@ _GREETINGS_SECONDS = 3.0
 _MORE_ANSWERS_SECONDS = 0.4
 _MOST_HELD = 200
 _MOST_TIMES = 500
+_MOST_CLOG = 50
 _TAKEN, _HELD = 250, "Held for review"
 NAME = "drill.example"
 
@@ -72,10 +75,10 @@ class Mover:
 
     def __init__(
         self, scene: Scene, vantage: Vantage, account: Account | None, canary: Canary, overhear: Overhear,
-        answer_seconds: float,
+        answer_seconds: float, queue: DrilledQueue | None = None,
     ) -> None:  # fmt: skip
         self._scene, self._vantage, self._account, self._canary = scene, vantage, account, canary
-        self._overhear, self._answer_seconds = overhear, answer_seconds
+        self._overhear, self._answer_seconds, self._queue = overhear, answer_seconds, queue
         self._wires: dict[Who, Wire] = {}
         self._last: dict[Who, Said] = {}
         self._held: list[socket.socket] = []
@@ -134,6 +137,8 @@ class Mover:
                 return self._hold(move)
             case Look():
                 return self._look(move)
+            case Clog():
+                return self._clog(move)
             case Wait(seconds):
                 time.sleep(min(seconds, self._left(seconds)))
                 return Heard()
@@ -385,6 +390,24 @@ class Mover:
             self._dripping = _Drip(mine, move.drip_seconds)
         self._overhear("C", f"({len(mine)} conversations held open)")
         return Heard(max(codes, default=0), f"{len(mine)} conversations", why, codes=codes)
+
+    def _clog(self, move: Clog) -> Heard:
+        if self._queue is None:
+            return Heard(lost="the queue of that server is not this machine's")
+        marks = [self._new_mark(number) for number in range(min(move.letters, _MOST_CLOG))]
+        letters = [letter(self._scene, mark) for mark in marks]
+        sender = f"{self._scene.mark}@{NAME}"
+        operated = self._queue.hold_and_release(
+            sender, self._scene.recipient, letters, lambda: len(self._canary.arrivals(marks))
+        )
+        self.kept.replies += [f"queued as {id}" for id in operated.ids]
+        self.kept.marks[self._number] = marks
+        if operated.released:
+            self.kept.certain.update(marks)
+        laid = len(operated.ids)
+        self._overhear("C", f"({laid} letters of {sender} laid into the queue: {operated.says})")
+        codes = (laid, operated.held, operated.seen, operated.escaped, operated.released)
+        return Heard(text=operated.says, lost=operated.lost, codes=codes)
 
     # ── small things ──
 

@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 from lockdown.config import Loaded
 from lockdown.engine.apply_record import End, records
 from lockdown.engine.canary import Canary
+from lockdown.engine.drill_queue import DrilledQueue, drilled_queue
 from lockdown.engine.own_folder import bring_over
 from lockdown.engine.signing_in import Account
 from lockdown.engine.sink import Sink
@@ -26,11 +27,13 @@ from lockdown.host.read import take_snapshot
 from lockdown.model.errors import OperatorError
 from lockdown.model.snapshot import Snapshot
 from lockdown.model.trial import Need
+from lockdown.model.unknown import Unknown
 from lockdown.state.layout import StateDirectory
 from lockdown.state.spool import Spool
 from lockdown.state.store import Store
 
 _SMTP = 25
+_NOT_HERE = Unknown("it is another machine's")
 _STANDS = (End.PROBATION, End.APPLIED, End.CONFIRMED)
 
 
@@ -64,10 +67,12 @@ def prepared(
             sink = stack.enter_context(Sink(vantage.listen(_SMTP)))
         else:
             vantage = _elsewhere(orders)
+        queue = drilled_queue(StateDirectory(Path(loaded.settings.state.directory)).path) if is_here else _NOT_HERE
         yield Ground(
             vantage, orders.recipient, canary, store, spool, orders.account, _readings(loaded) if is_here else None,
-            sink, dict(_unmet(orders, sink)), is_here, orders.wait_seconds,
+            sink, dict(_unmet(orders, sink, queue)), is_here, orders.wait_seconds,
             stopped=stopped_by_applies(loaded) if is_here else (),
+            queue=queue if isinstance(queue, DrilledQueue) else None,
         )  # fmt: skip
 
 
@@ -100,7 +105,7 @@ def account_of(user: str, password: str, mailbox: str, password_of_mailbox: str)
     return None
 
 
-def _unmet(orders: Orders, sink: Sink | None) -> Iterator[tuple[Need, str]]:
+def _unmet(orders: Orders, sink: Sink | None, queue: DrilledQueue | Unknown) -> Iterator[tuple[Need, str]]:
     account = "--user canary@YOUR.DOMAIN --user-password-file FILE"
     if orders.account is None:
         yield Need.ACCOUNT, f"no account of the drill's own is named. Type: lockdown drill … {account}"
@@ -109,6 +114,8 @@ def _unmet(orders: Orders, sink: Sink | None) -> Iterator[tuple[Need, str]]:
         yield Need.MAILBOX, f"no mailbox is named that may be filled. Type: lockdown drill … {named}"
     if sink is None:
         yield Need.PROOF, "relayed mail cannot be received here. Type: sudo lockdown drill, on the server itself"
+    if isinstance(queue, Unknown):
+        yield Need.QUEUE, f"its queue cannot be held: {queue.why}. Type: sudo lockdown drill, on the server itself"
 
 
 def _readings(loaded: Loaded) -> Snapshot:

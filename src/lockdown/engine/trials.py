@@ -20,7 +20,7 @@ from typing import TypeAlias
 from lockdown.engine.canary import Canary
 from lockdown.engine.drill import BY
 from lockdown.engine.drill_incidents import is_of_a_drill
-from lockdown.engine.drill_queue import clear_queue
+from lockdown.engine.drill_queue import DrilledQueue, clear_queue
 from lockdown.engine.drill_report import Report, TrialResult
 from lockdown.engine.incidents import answered
 from lockdown.engine.moves import NAME, Kept, Mover
@@ -68,6 +68,8 @@ class Ground:
     """For the server to answer a command: some let strangers wait on purpose."""
     stopped: tuple[str, ...] = ()
     """As a scene has it."""
+    queue: DrilledQueue | None = None
+    """Of this machine."""
 
 
 @dataclass(slots=True)
@@ -152,7 +154,9 @@ class _Hall:
                 dialogue.append(f"{time.monotonic() - start:8.3f} {who} {line}")
 
         plain: Move = Deliver(scene.recipient, port=trial.door, who=Who.OTHER)
-        mover = Mover(scene, ground.vantage, ground.account, ground.canary, overhear, ground.answer_seconds)
+        mover = Mover(
+            scene, ground.vantage, ground.account, ground.canary, overhear, ground.answer_seconds, ground.queue
+        )  # fmt: skip
         with mover:
             self._kept.append(mover.kept)
             heard = [mover.make(number, move) for number, move in enumerate(moves)]

@@ -428,7 +428,7 @@ class PostfixQueue:
                 put.fail(f"{name}: not a queue file")
             elif already(read) or self.is_there(read, "hold"):
                 put.here += 1
-            elif path := self._written(f"{prefix}{read.id}", octets, mtime, owner, put):
+            elif path := self._written(f"hold/{prefix}{read.id}", octets, mtime, owner, put):
                 fresh.append((read, path))
             if len(fresh) == _AT_A_TIME:
                 self._name(fresh, put)
@@ -447,7 +447,7 @@ class PostfixQueue:
         self, name: str, octets: bytes, mtime: float, owner: tuple[int, int], put: Restored
     ) -> str:  # fmt: skip
         """Where it lies now, under a name that is no message's; "" where it could not be written."""
-        path = f"{self.directory}/hold/{name}"
+        path = f"{self.directory}/{name}"
         try:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
@@ -480,6 +480,16 @@ class PostfixQueue:
                 put.fail(f"{one.id}: {error.strerror}")
             else:
                 put.done.append(one._replace(id=id))
+
+    def lay(self, octets: bytes, due: float) -> str:
+        """A message of our own, deferred until then; its id. OSError where it cannot be."""
+        put = Restored()
+        path = self._written(f"deferred/{_UNFINISHED}laid.{os.getpid()}", octets, due, self._owner(), put)
+        if not path:
+            raise OSError(0, put.why)
+        id = id_for_inode("000000", os.stat(path).st_ino)
+        self._rename(path, self._place("deferred", id))
+        return id
 
     def _owner(self) -> tuple[int, int]:
         about = self.directory.joinpath("hold").stat()

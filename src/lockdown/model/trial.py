@@ -34,6 +34,8 @@ class Need(StrEnum):
     """User and password, to sign in with."""
     PROOF = "a place where relayed mail arrives"
     """The stranger's own address, to which mail is addressed by its literal."""
+    QUEUE = "the queue of this machine"
+    """Of a server that the drill runs on, as root."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,13 +184,24 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Clog:
+    """Lay letters of a sender that nobody else has into this machine's queue, have them held, and let go again.
+
+    Heard: `codes` how many were laid there, were held as it was said, lay in hold as the mail server says, were
+    delivered while they were held, and were let go; `arrived` as ever; `lost` why it could not be done.
+    """
+
+    letters: int
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Let time pass; nothing is said."""
 
     seconds: float
 
 
-Move: TypeAlias = Connect | Say | Content | Deliver | Flood | Knock | Ask | WaysIn | Look | SignIn | Hold | Wait
+Move: TypeAlias = Connect | Say | Content | Deliver | Flood | Knock | Ask | WaysIn | Look | SignIn | Hold | Clog | Wait
 
 
 @dataclass(frozen=True, slots=True)

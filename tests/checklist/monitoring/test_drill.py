@@ -11,11 +11,11 @@ from lockdown.model.finding import State
 from lockdown.model.mail import Client
 from lockdown.model.restraint import Restrained, Restraint
 from lockdown.model.traffic import Dimension, Rung
-from lockdown.model.trial import Flood, Heard, Judged, Move
+from lockdown.model.trial import Flood, Heard, Judged, Move, Need
 from tests.checklist.told import NOW, judged, policy, scene
 
 GUARDED = policy('[gateway]\nlisten = ["0.0.0.0:2525"]\nupstream = "smtp://127.0.0.1:10025"\n')
-(TRIAL,) = drill(GUARDED)
+TRIAL, QUEUE = drill(GUARDED)
 TAKEN, LATER = "2.0.0 Ok", "4.7.1 Too much mail of this kind; try again later"
 
 
@@ -80,3 +80,42 @@ def test_what_the_gate_answers_to_a_flood_is_known_as_that(rung: Rung) -> None:
     stranger = Client("198.18.1.2", "198.18.1.0/24", False, 1, 1, 1, None)
     verdict = restrained(Restrained(stranger, (restraint,)), GUARDED)
     assert told(250, verdict.code, text=verdict.tells).state is State.PASS
+
+
+# ── the queue ──
+
+
+def clogged(laid: int, held: int, seen: int, escaped: int, released: int, arrived: int = 5, lost: str = "") -> Judged:
+    """So many letters were laid, held, seen in hold, escaped, let go, and have arrived."""
+    codes = (laid, held, seen, escaped, released)
+    return judged(QUEUE, scene(), lambda _: Heard(codes=codes, lost=lost, arrived=arrived))
+
+
+def test_the_queue_is_tried_where_it_may_be_and_proves_a_control_of_the_card() -> None:
+    assert QUEUE.control in {control.id for control in CARD.controls}
+    assert QUEUE.needs == {Need.QUEUE} and QUEUE.door == 2525
+
+
+def test_letters_that_are_held_and_all_arrive_afterwards_pass() -> None:
+    assert clogged(5, 5, 5, 0, 5).state is State.PASS
+
+
+@pytest.mark.parametrize(
+    ("steps", "arrived", "words"),
+    [
+        ((5, 0, 0, 5, 0), 5, "0 of 5 letters of one sender were held"),
+        ((5, 6, 5, 0, 5), 5, "6 of 5 letters of one sender were held"),
+        ((5, 5, 4, 0, 5), 5, "the mail server has 4 in hold"),
+        ((5, 5, 5, 1, 5), 5, "delivered while they were held"),
+        ((5, 5, 5, 0, 3), 5, "3 of 5 held letters were let go"),
+        ((5, 5, 5, 0, 5), 4, "4 of them have arrived"),
+    ],
+)
+def test_a_hold_that_is_not_one_fails(steps: tuple[int, int, int, int, int], arrived: int, words: str) -> None:
+    found = clogged(*steps, arrived)
+    assert found.state is State.FAIL and words in found.says
+
+
+def test_a_queue_that_could_not_be_tried_is_not_told() -> None:
+    assert clogged(0, 0, 0, 0, 0, 0, "postqueue: permission denied").state is State.UNKNOWN
+    assert judged(QUEUE, scene(), lambda _: Heard(lost="the queue is not this machine's")).state is State.UNKNOWN
