@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +16,9 @@ from hypothesis import strategies as st
 
 from lockdown.cli import main
 from lockdown.config import Log
+from lockdown.engine import top_senders
 from lockdown.engine.top_senders import Top, _of_gateway, _take_mail_log
+from lockdown.host import log_files
 from lockdown.state.transactions import LoggedClient, LoggedScan, Transaction, TransactionLog
 
 NOW = datetime.now(UTC)
@@ -61,7 +65,12 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 def gateway_log(*lines: dict[str, Any]) -> None:
     log = TransactionLog(Path("var"), Log())
     for number, line in enumerate(lines):
-        fields = {"type": "accepted", "at": NOW, "client": LoggedClient("203.0.113.9", "mx"), "size": 1000} | line
+        fields: dict[str, Any] = {
+            "type": "accepted",
+            "at": NOW,
+            "client": LoggedClient("203.0.113.9", "mx"),
+            "size": 1000,
+        } | line
         log.record(Transaction(id=f"ID{number}", **fields))
     log.close()
 
@@ -106,6 +115,57 @@ def test_only_what_came_since_then_is_counted(told: Told) -> None:
     gateway_log({"sender": "a@x.example", "recipients": ["u@example.org"], "at": OLD})
     assert told("--by", "sender", "--since", "1h")["senders"] == []
     assert len(told("--by", "sender", "--since", "4h")["senders"]) == 1
+
+
+def test_the_whole_time_is_read_through_rotated_and_packed_files(told: Told) -> None:
+    hours = {"mail.log": 1, "mail.log.1": 20, "mail.log.2.gz": 30, "mail.log.3.gz": 60, "mail.log.4.gz": 90}
+    for number, (name, ago) in enumerate(hours.items()):
+        at = NOW - timedelta(hours=ago)
+        octets = "\n".join(handed_in("anna@example.org", number, f"x{number}@a.example", at=at)).encode() + b"\n"
+        Path(name).write_bytes(gzip.compress(octets) if name.endswith("gz") else octets)
+        os.utime(name, (at.timestamp(), at.timestamp()))
+    found = told("--since", "2d")
+    assert (found["senders"][0]["messages"], found["senders"][0]["new_recipients"]) == (3, 3)
+    assert (found["knows_before"], found["unseen"]) == (True, [])
+    assert told("--since", "2h")["senders"][0]["messages"] == 1
+
+
+def test_of_a_log_of_any_length_all_of_the_time_is_read_and_little_before_it(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_files, "BLOCK", 4096)
+    monkeypatch.setattr(top_senders, "_BEFORE_BYTES", 4096)
+    read: list[bytes] = []
+    monkeypatch.setattr(top_senders, "_take_mail_log", lambda lines, *_: read.extend(lines))
+    lines = []
+    for number in range(2000):
+        lines += handed_in("anna@example.org", number, "x@a.example", at=NOW - timedelta(minutes=2000 - number))
+    Path("mail.log").write_text("\n".join(lines) + "\n")
+    assert told("--since", "1h", code=0)["unseen"] == []
+    since = stamp(NOW - timedelta(hours=1))
+    assert [line for line in read if line] == [line.encode() for line in lines[-len([line for line in read if line]) :]]
+    within = [line for line in lines if line[:32] >= since]
+    assert len(within) < len(read) < len(within) + 150
+
+
+def test_a_rotated_file_that_is_damaged_is_said(told: Told) -> None:
+    octets = "\n".join(handed_in("anna@example.org", 1, "x@a.example")).encode()
+    Path("mail.log").write_bytes(octets + b"\n")
+    Path("mail.log.1.gz").write_bytes(gzip.compress(octets * 50)[:80])
+    found = told("--since", "2h")
+    assert found["senders"][0]["value"] == "anna@example.org"
+    assert found["unseen"][0].startswith("mail.log.1.gz cannot be read to its end")
+
+
+def test_a_user_of_exim_is_told_as_one_of_postfix(told: Told) -> None:
+    at = f"{NOW:%Y-%m-%d %H:%M:%S} +0000"
+    Path("mail.log").write_text(
+        f"{at} 1tiX2y-0004Xz-1B <= anna@b.example H=a [192.0.2.1] P=esmtpsa A=plain:anna S=12\n"
+        f"{at} 1tiX2y-0004Xz-1B => x@far.example R=dnslookup T=remote_smtp H=mx [192.0.2.9]\n"
+        f"{at} 1tiX2y-0004Xz-1B ** y@far.example R=dnslookup T=remote_smtp H=mx [192.0.2.9]: 550 no\n"
+    )
+    anna = told()["senders"][0]
+    assert (anna["value"], anna["messages"], anna["tried"], anna["bounced"]) == ("anna", 1, 2, 1)
 
 
 def test_a_log_that_is_not_there_is_said_and_the_exit_is_3(told: Told) -> None:

@@ -1,16 +1,19 @@
 """Who sends most lately: from the gateway's log, and from the mail server's log for what users and programs hand in.
 
 Of each user, client, network, sender, domain or subject: messages, recipients, how many of these are new to it, how
-much bounced, how much was spam. Bounded: of each log the end is read, and what is left out is said.
+much bounced, how much was spam. The whole time that is asked for is read, through files that were rotated and packed,
+and somewhat more, to tell who is new. Bounded in memory; what is left out is said.
 
-Fails as: `Top.unseen` in words for a log that is not there, may not be read or is too long; never raises for a line.
+Fails as: `Top.unseen` in words for a log that is not there, may not be read or is damaged; never raises for a line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -19,13 +22,18 @@ import msgspec
 from lockdown.config import Settings
 from lockdown.engine.recent import network_of
 from lockdown.facts.mail_log.events import Delivered, Queued, Received
-from lockdown.facts.mail_log.prefix import when
-from lockdown.facts.mail_log.reading import read
+from lockdown.facts.mail_log.prefix import parts, when
+from lockdown.facts.mail_log.reading import events, read
+from lockdown.host.log_files import BROKEN, blocks, blocks_since, rotated
+from lockdown.host.zone import MACHINE
 from lockdown.state.layout import StateDirectory
 from lockdown.state.transactions import Transaction
 
 KINDS = ("user", "client", "network", "sender", "domain", "subject")
-MOST_BYTES = 32 * 1024 * 1024
+_BEFORE_BYTES = 32 * 1024 * 1024
+"""Of what is before the time that is asked for, to know who was written to already."""
+_SLACK = timedelta(minutes=5)
+"""The lines of a log are about in order."""
 SLICES = 12
 _SHORTEST = timedelta(seconds=SLICES)
 _MOST_VALUES = 100_000
@@ -77,7 +85,7 @@ class Top:
     by: str
     since: datetime
     slice: timedelta = timedelta(minutes=5)
-    most_bytes: int = MOST_BYTES
+    most_bytes: int | None = None
     senders: dict[str, Sender] = field(default_factory=dict)
     unseen: list[str] = field(default_factory=list)
     knows_before: bool = False
@@ -134,33 +142,83 @@ class Top:
             sender.bounced += event.status != "sent"
 
 
-def top_senders(settings: Settings, by: str, since: datetime, now: datetime, most_bytes: int = MOST_BYTES) -> Top:
-    """Read both logs, of each so much of its end."""
+def top_senders(settings: Settings, by: str, since: datetime, now: datetime, most_bytes: int | None = None) -> Top:
+    """Read both logs; where `most_bytes` is named, of each so much of its end."""
     top = Top(by, since, max(now - since, _SHORTEST) / SLICES, most_bytes)
     directory = StateDirectory(Path(settings.state.directory))
-    for path in sorted(directory.log.glob("gateway-*.jsonl"))[-2:]:
-        for message in _of_gateway(_lines(path, top), settings.antispam.tag):
+    for path in _days(directory.log, since):
+        for message in _of_gateway(_lines(path, lambda line: _is_before(_at(line), since), top), settings.antispam.tag):
             top._take(message)
+    here = now.astimezone(MACHINE)
     for name in settings.monitoring.mail_logs:
-        _take_mail_log(_lines(Path(name), top), top, now)
+        _take_mail_log(_whole_log(Path(name), here, top), top, here)
     return top
 
 
-def _lines(path: Path, top: Top) -> Iterator[bytes]:
-    """Of the end of a file, the whole ones."""
+def _days(folder: Path, since: datetime) -> list[Path]:
+    """The gateway's files of these days, and that of the day before."""
+    first = f"gateway-{since.astimezone(UTC) - timedelta(days=1):%Y%m%d}.jsonl"
+    return [path for path in sorted(folder.glob("gateway-*.jsonl")) if path.name >= first]
+
+
+def _at(line: bytes) -> datetime | None:
     try:
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            start = max(0, size - top.most_bytes)
-            file.seek(start)
-            if start:
-                top.unseen.append(f"of {path} the last {top.most_bytes >> 20} MiB alone were read")
-                file.readline()
-            yield from file
+        return _decode(line).at
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+
+
+def _stamp(line: bytes, here: datetime) -> datetime | None:
+    found = parts(line.decode("utf-8", "replace"))
+    return when(found.stamp, here) if found and found.stamp else None
+
+
+def _is_before(at: datetime | None, since: datetime) -> bool | None:
+    return None if at is None or at.tzinfo is None else at < since - _SLACK
+
+
+def _whole_log(path: Path, here: datetime, top: Top) -> Iterator[bytes]:
+    """The log through its rotated files, as far back as the time that is asked for and one file more."""
+    older: list[Path] = []
+    for one in rotated(path) if top.most_bytes is None else ():
+        older.append(one)
+        if _ended_before(one, top.since):
+            break
+    for one in (*reversed(older), path):
+        yield from _lines(one, lambda line: _is_before(_stamp(line, here), top.since), top)
+
+
+def _ended_before(path: Path, since: datetime) -> bool:
+    with suppress(OSError):
+        return path.stat().st_mtime < since.timestamp()
+    return False
+
+
+def _lines(path: Path, is_before: Callable[[bytes], bool | None], top: Top) -> Iterator[bytes]:
+    try:
+        whole = (
+            blocks_since(path, is_before, _BEFORE_BYTES) if top.most_bytes is None else _end(path, top, top.most_bytes)
+        )
+        for block in whole:
+            yield from block.split(b"\n")
     except FileNotFoundError:
         top.unseen.append(f"{path} is not there")
-    except OSError as error:
-        top.unseen.append(f"{path} cannot be read: {error.strerror}")
+    except BROKEN as error:
+        top.unseen.append(f"{path} cannot be read{' to its end' if path.exists() else ''}: {_why(error)}")
+
+
+def _end(path: Path, top: Top, most: int) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(start := max(0, size - most))
+        if start:
+            top.unseen.append(f"of {path} the last {most >> 20} MiB alone were read")
+            file.readline()
+        yield from blocks(file)
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _of_gateway(lines: Iterable[bytes], tag: float) -> Iterator[_Message]:
@@ -194,22 +252,42 @@ def _take_mail_log(lines: Iterable[bytes], top: Top, now: datetime) -> None:
     begun: dict[str, Received] = {}
     queued: dict[str, tuple[str, bool]] = {}
     for line in lines:
-        reading = read(line)
-        if reading is None:
+        if not _may_tell(line, begun, queued) or (reading := read(line)) is None:
             continue
         at = when(reading.line.stamp, now) if reading.line.stamp else None
-        match reading.event:
-            case Received(queue_id=queue_id, user=user, local=local) as event if user or local:
-                _bounded(begun)[queue_id] = event
-            case Queued(queue_id=queue_id) as event if at is not None and (origin := begun.pop(queue_id, None)):
-                values = _values(origin.address or "", event.sender, user=origin.user or "")
-                top._take(_Message(at, values, (), event.size, event.recipients))
-                if value := values.get(top.by, ""):
-                    _bounded(queued)[queue_id] = value, at >= top.since
-            case Delivered(queue_id=queue_id) as event if queue_id in queued:
-                top._tried(*queued[queue_id], event)
-            case _:
-                pass
+        for event in events(reading):
+            match event:
+                case Received(queue_id=queue_id, user=user, local=local) if user or local:
+                    _bounded(begun)[queue_id] = event
+                case Queued(queue_id=queue_id) if at is not None and (origin := begun.pop(queue_id, None)):
+                    values = _values(origin.address or "", event.sender, user=origin.user or "")
+                    top._take(_Message(at, values, (), event.size, event.recipients))
+                    if value := values.get(top.by, ""):
+                        _bounded(queued)[queue_id] = value, at >= top.since
+                case Delivered(queue_id=queue_id) if queue_id in queued:
+                    top._tried(*queued[queue_id], event)
+                case _:
+                    pass
+
+
+_BEGINS = (b" sasl_username=", b": uid=", b" <= ")
+_PLAIN_ID = re.compile(rb"\]: ([0-9A-Za-z]{5,24}): ")
+
+
+def _may_tell(line: bytes, begun: dict[str, Received], queued: dict[str, tuple[str, bool]]) -> bool:
+    """Whether it is worth reading with care: most lines are of mail that others send, and tell nothing here."""
+    if any(sign in line for sign in _BEGINS):
+        return True
+    if b" nrcpt=" not in line and b" status=" not in line:
+        return any(mark in line for mark in _EXIM_MARKS)
+    # Where no plain queue id is, it is read with care.
+    found = _PLAIN_ID.search(line, 0, _LONGEST_HEAD)
+    return found is None or (queue_id := found[1].decode()) in begun or queue_id in queued
+
+
+_EXIM_MARKS = (b" => ", b" -> ", b" ** ", b" == ", b" >> ", b" *> ")
+_LONGEST_HEAD = 400
+"""Before the text, and the queue id that begins it."""
 
 
 def _bounded(table: dict[str, T]) -> dict[str, T]:

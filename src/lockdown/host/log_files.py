@@ -36,6 +36,7 @@ _MOST_PROCESSES = 3
 """Each needs memory of its own, and two read a million lines in a second."""
 _HEAD = 256
 _MOST_OLD = 400
+_MOST_ASKED = 50
 _UNPACKERS: tuple[tuple[bytes, Callable[[BinaryIO], object]], ...] = (
     (b"\x1f\x8b", lambda file: gzip.GzipFile(fileobj=file)),
     (b"\xfd7zXZ\0", lzma.LZMAFile),
@@ -43,7 +44,7 @@ _UNPACKERS: tuple[tuple[bytes, Callable[[BinaryIO], object]], ...] = (
 )
 """By the first octets of a file."""
 _ZSTANDARD = b"\x28\xb5\x2f\xfd"
-_BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
+BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
 """What a packed file that is damaged, or just being written, fails with."""
 
 
@@ -58,7 +59,7 @@ def picture_of(path: Path, processes: int | None = None) -> Picture:
                 return _picture(blocks(file)).finished()
         pieces = _pieces(path, _affordable(path, processes))
         return joined(_side_by_side(path, pieces)).finished()
-    except _BROKEN as error:
+    except BROKEN as error:
         raise _unreadable(path, error) from error
 
 
@@ -114,6 +115,35 @@ def blocks(file: BinaryIO, most: int | None = None) -> Iterator[bytes]:
             rest, is_cut = b"", True
     if rest:
         yield rest
+
+
+def blocks_since(path: Path, is_before: Callable[[bytes], bool | None], more: int) -> Iterator[bytes]:
+    """Of a file that was written in order of time: all that is not before, and about `more` octets in front of that.
+
+    `is_before` says of a line whether it is, None where it cannot say. A packed file is read whole.
+    """
+    with opened(path) as file:
+        if isinstance(file, BufferedReader):
+            start = max(0, _first(file, is_before) - more)
+            file.seek(start)
+            if start:
+                file.readline(LONGEST_LINE)
+        yield from blocks(file)
+
+
+def _first(file: BinaryIO, is_before: Callable[[bytes], bool | None]) -> int:
+    """About where the first line stands that is not before; rather too early than too late."""
+    low, high = 0, file.seek(0, os.SEEK_END)
+    while high - low > BLOCK:
+        middle = (low + high) // 2
+        file.seek(middle)
+        file.readline(LONGEST_LINE)
+        lines = (file.readline(LONGEST_LINE) for _ in range(_MOST_ASKED))
+        if next((told for told in map(is_before, lines) if told is not None), False):
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 def _affordable(path: Path, processes: int | None) -> int:
@@ -293,7 +323,7 @@ class LogFollower:
                 if rest.read(1):
                     missed.append(f"{path.name} has more than can be read at once")
                     octets = octets[: octets.rfind(b"\n") + 1]
-        except _BROKEN as error:
+        except BROKEN as error:
             missed.append(f"{path.name} could not be read to its end: {type(error).__name__}")
         return octets if octets.endswith(b"\n") or not octets else octets + b"\n"
 
@@ -374,7 +404,7 @@ def _is(path: Path, before: Position) -> bool:
     try:
         with opened(path) as file:
             return _begins_with(file, before.head) and _reaches(file, before.offset)
-    except _BROKEN:
+    except BROKEN:
         return False
 
 

@@ -42,7 +42,7 @@ _SENT = re.compile(
 )
 _ISO = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 _SHORT = re.compile(rb"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d ")
-_ODD = (b"\r", b"\t", b"\x0b", b"\x0c")
+_ODD = (b"\r", b"\t", b"\x0b", b"\x0c", b"\x1c", b"\x1d", b"\x1e", b"\x1f")
 _HOST = re.compile(rb"[\w.:-]{1,255}")
 _TAG = re.compile(rb"[A-Za-z][\w.+-]*(?:/[\w.+-]+){0,3}/([\w.+-]+)\[\d+\]:")
 _DOVECOT = re.compile(rb"dovecot(?:\[\d+\])?:")
