@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lockdown.config import Settings, read_settings
 from lockdown.engine.accounts import COUNTS, AccountLog, kept_facts
-from lockdown.host.grips import held
+from lockdown.host.grips import held, released
 from lockdown.model.accounts import Accounts
 from lockdown.model.unknown import Unknown
 from lockdown.state.remembered import Remembered
@@ -143,6 +143,7 @@ def test_a_record_of_grips_that_cannot_be_read_is_none(octets: bytes) -> None:
     with tempfile.NamedTemporaryFile() as file:
         Path(file.name).write_bytes(octets)
         assert isinstance(held(Path(file.name)), dict)
+        assert isinstance(released(Path(file.name)), tuple)
 
 
 def test_what_was_seen_lately_is_never_forgotten_and_strangers_are_rarely_known() -> None:

@@ -46,7 +46,7 @@ PASSWORD_UNIT = (
     ("PrivateTmp", "yes"),
     ("PrivateNetwork", "yes"),
     ("NoNewPrivileges", "yes"),
-    ("CapabilityBoundingSet", "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER"),
+    ("CapabilityBoundingSet", "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_AUDIT_WRITE"),
 )
 """What a system account is locked in: the file of passwords is replaced whole, so all of /etc must be writable for it.
 The agent's own unit keeps /etc closed, and asks for this one moment of another."""

@@ -175,6 +175,18 @@ def test_an_owner_is_one_for_thirty_days_and_no_longer(world: World) -> None:
     assert world.named("password-guessing")[0].wishes
 
 
+@pytest.mark.parametrize(("days", "grip"), [(20, None), (40, Grip.TELL)])
+def test_a_success_after_a_spray_counts_where_nobody_is_at_home_any_more(
+    world: World, days: int, grip: Grip | None
+) -> None:
+    world.later(days=days)
+    for name in ("bob", "carol", "dan"):
+        world.fails(f"{name}@example.org", HOME)
+    world.signs_in("sleeper@example.org", HOME)
+    world.writes("sleeper@example.org", "victim@example.com", address=HOME)
+    assert world.grip("sleeper@example.org") is grip
+
+
 def test_one_who_tries_three_accounts_a_day_is_seen_within_ten(world: World) -> None:
     for number in range(30):
         world.fails(f"user{number}@example.org", THIEF)
