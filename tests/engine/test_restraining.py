@@ -116,7 +116,8 @@ class Site:
 
     def __init__(self, store: Store, monitoring: Monitoring, hands: Hands) -> None:
         self.store, self.now = store, NOW
-        self._answerer = Answerer(Settings(monitoring=monitoring), store, lambda: [OURS], hands)
+        self.held: list[Match] = []
+        self._answerer = Answerer(Settings(monitoring=monitoring), store, lambda: [OURS], hands, self.held.append)
         self.incident = Incident("k", "monitoring.flood", "o", "c", Severity.HIGH, "A flood.", NOW, NOW, number=3)
 
     def ring(
@@ -439,6 +440,7 @@ def test_queued_mail_is_held_again_each_minute_and_an_account_is_gripped_once(tm
         held, gripped = site.ring(queued, account)
         assert held.undo == "lockdown queue undo 1" and gripped.undo == "lockdown user release anna"
         assert gripped.says == "account anna is held: what it sends outside waits: +6.2 points"
+        assert site.held == [NETWORK], "whoever counts the queue is told"
         assert site.ring(queued, account, after=timedelta(seconds=20)) == []
         assert len(site.ring(queued, account, after=timedelta(seconds=50))) == 1
 

@@ -128,6 +128,16 @@ def test_what_the_log_of_days_before_says_went_out_is_known_at_the_first_look(tm
     assert server.known.knows("ben@example.org", ["far.example"], now)
 
 
+def test_mail_among_ourselves_makes_no_acquaintances_outside(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    server.says("submission/smtpd", "4X00001BCDFG: client=dsl.example[203.0.113.50], sasl_username=ben")
+    server.says("qmgr", "4X00001BCDFG: from=<ben@example.org>, size=1000, nrcpt=1 (queue active)")
+    server.says("lmtp", "4X00001BCDFG: to=<anna@here.example>, relay=mx[private/lmtp], delay=1, "
+                        "delays=0.1/0/0.3/0.6, dsn=2.0.0, status=sent (250 ok)")  # fmt: skip
+    server.reads.read(server.now)
+    assert not server.known.knows("ben@example.org", ["here.example"], server.now.timestamp())
+
+
 def test_what_strangers_send_went_not_out_and_makes_them_no_acquaintances(tmp_path: Path) -> None:
     server = Server(tmp_path)
     sends(server, "4X00001BCDFG", "one@far.example", "ben@example.org", login="")

@@ -19,6 +19,8 @@ from lockdown.engine.traffic_log import POSITIONS
 from lockdown.engine.watch import judges, ringing
 from lockdown.model.finding import Severity
 from lockdown.model.mail import AUTOMATIC
+from lockdown.model.restraint import Restraint
+from lockdown.model.traffic import Dimension, Rung
 from lockdown.model.unknown import Unknown
 from lockdown.model.window import Window
 from lockdown.scan import blocklists
@@ -445,3 +447,12 @@ def test_a_room_that_breaks_is_an_alarm_and_the_other_rooms_are_still_asked() ->
 def test_every_room_that_does_not_declare_its_watch_empty_is_asked() -> None:
     assert set(judges()) == {room.CARD.id for room in CHECKLIST if "watch" not in room.CARD.empty}
     assert not any(isinstance(judge, Unknown) for judge in judges().values())
+
+
+def test_an_answer_of_a_clock_that_was_set_back_is_ended_at_the_next_look(tmp_path: Path) -> None:
+    with site(tmp_path) as here:
+        match = ((Dimension.CLIENT, "203.0.113.9"),)
+        later = here.now + timedelta(days=1)
+        here.store.restrain(Restraint(match, Rung.DEFER, later, later + MINUTE, AUTOMATIC, "a flood")).result()
+        here.look()
+        assert here.store.active_restraints(here.now) == []

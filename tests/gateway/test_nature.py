@@ -35,9 +35,9 @@ def bounce(about: str) -> bytes:
     return letter("Undelivered Mail Returned to Sender", text=returned, sender="MAILER-DAEMON@far.example")
 
 
-def story(folder: Path, plot: Any) -> None:
+def story(folder: Path, plot: Any, text: str = BUILTIN) -> None:
     async def told() -> None:
-        async with house(folder, BUILTIN) as here:
+        async with house(folder, text) as here:
             await plot(here)
 
     run(told())
@@ -117,6 +117,29 @@ def test_of_strangers_confirmations_are_held_and_their_letters_and_those_of_acqu
         assert len(delivered(here)) == 5
 
     story(tmp_path, plot)
+
+
+def test_who_was_delivered_a_moment_ago_is_a_stranger_still(tmp_path: Path) -> None:
+    async def plot(here: House) -> None:
+        ask = letter("Please confirm your subscription")
+        assert "Held" not in (await send(here, ask))[-1]
+        here.worker.restraints.replace([held_for((Dimension.RECIPIENT, ANNA), (Dimension.NATURE, Nature.UNASKED))])
+        assert "Held" in (await send(here, ask.replace(b"Please", b"Now")))[-1]
+        known = Correspondents(here.worker.state.path)
+        assert known.knows(ANNA, ["shop.example"], time() + 86400 + 60), "and tomorrow no more"
+
+    story(tmp_path, plot)
+
+
+def test_what_a_trusted_client_hands_in_has_gone_out_and_makes_acquaintances(tmp_path: Path) -> None:
+    async def plot(here: House) -> None:
+        await send(here, letter("Hello"), "Carla@example.org", ANNA)
+        known = Correspondents(here.worker.state.path)
+        assert known.has_sent(id_digest(b"<1@shop.example>"))
+        assert known.knows("carla@example.org", ["example.org"], time())
+        assert here.log()[0].like.nature == ""
+
+    story(tmp_path, plot, '[gateway]\ntrusted_networks = ["127.0.0.1/32"]\n' + BUILTIN)
 
 
 def test_an_answer_to_a_letter_from_here_is_delivered_whoever_sends_it(tmp_path: Path) -> None:
