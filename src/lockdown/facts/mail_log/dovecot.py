@@ -25,7 +25,7 @@ from lockdown.facts.mail_log.events import (
 _ADDRESS = r"[0-9A-Fa-f:.]{2,45}"
 _HEAD = re.compile(
     (
-        r"(?P<service>[a-z0-9-]{2,24})(?:\((?P<inner>.*?)\)(?:<[^<>\s]*>){0,2})?: (?:"
+        r"(?P<service>[a-z0-9-]{2,24}|IMAP|POP3)(?:\((?P<inner>.*?)\)(?:<[^<>\s]*>){0,2})?: (?:"
         r"(?P<level>Info|Warning|Error|Fatal|Panic|Debug): )?(?P<text>.*)"
     ),
     re.DOTALL | re.ASCII,
@@ -40,18 +40,23 @@ _PAM = re.compile(
     rf"pam_unix\(dovecot:auth\): authentication failure;.* rhost=(?P<address>{_ADDRESS})(?:\s+user=\S+)?\s*",
     re.DOTALL | re.ASCII,
 )
-_ATTEMPTS = re.compile(r"\(auth failed, (?P<count>\d{1,6}) attempts?")
+_ATTEMPTS = re.compile(
+    r"\((?:auth failed(?:, (?P<count>\d{1,6}) attempts?|\))|(?P<first>\d{1,6}) authentication attempts)"
+)
 _ASKED = re.compile(
     rf"(?P<database>[a-z0-9-]{{2,24}})\((?P<user>.*?),(?P<address>{_ADDRESS})(?:,<[^<>()]*>)?\): (?P<reason>.*)",
     re.DOTALL | re.ASCII,
 )
 # Of 2.4: who and from where stand before the level, and the database behind it.
 _NAMED = re.compile(
-    rf"auth(?:-worker)?\((?P<user>.*?),(?P<address>{_ADDRESS})(?:,sasl:[\w-]{{1,30}})?\)(?:<[^<>()]*>)?: "
-    r"(?:(?P<level>Info|Warning|Error|Fatal|Panic|Debug): )?(?P<database>[a-z0-9-]{2,24}): (?P<reason>.*)",
+    rf"(?P<service>auth(?:-worker)?)\((?P<user>(?:(?!\): ).)*?),(?P<address>{_ADDRESS})(?:,sasl:[\w-]{{1,30}})?\)"
+    r"(?:<[^<>()]*>){0,2}: (?:request \[\d+\]: )?(?:(?P<level>Info|Warning|Error|Fatal|Panic|Debug): )?"
+    r"(?P<database>[a-z0-9-]{2,24}): (?P<reason>.*)",
     re.DOTALL | re.ASCII,
 )
-_NAMED_PLACES = re.compile(rf",{_ADDRESS}(?:,sasl:[\w-]{{1,30}})?\)(?:<[^<>()]*>)?: ", re.ASCII)
+_NAMED_PLACES = re.compile(rf",{_ADDRESS}(?:,sasl:[\w-]{{1,30}})?\)(?:<[^<>()]*>){{0,2}}: ", re.ASCII)
+# A look-up that is no login: by Postfix, or for a delivery.
+_LOOKED_UP = re.compile(r"[a-z0-9-]{2,24}\([^()]*\): (?:unknown user|user not found).*", re.DOTALL | re.ASCII)
 _PLACES = re.compile(rf",{_ADDRESS}(?:,<[^<>()]*>)?\): ", re.ASCII)
 _CONNECTION = re.compile(r"conn unix:\S+ \(pid=\d+,uid=\d+\): auth-worker<\d+>: ", re.ASCII)
 _PASSWORD = re.compile(r" ?\((?:SHA1 of )?given password.*|, given password.*", re.DOTALL)
@@ -78,20 +83,28 @@ _CHATTER = re.compile(
     r"sieve|ID sent|save|Dovecot v|SIGHUP|Client|Server|Killed|Aborted|Auth|stats|Indexed|in=|imap|Effective|copied|"
     r"Delete|"
     r"Undelete|Flag|flag_change|box=|program exec|Mailbox |mailbox_|autoexpunge|pigeonhole|Successfully relayed|"
-    r"Executing command|SSL parameters|Generating |append|Time (?:just )?moved|query: |"
+    r"client (?:in|out): |Executing command|SSL parameters|Generating |append|Time (?:just )?moved|query: |"
     r"pam_unix\(dovecot:auth\): check pass|(?:msgid=\S+: )?save failed)"
 )
 
 
+_TWICE = re.compile(r"\Adovecot: (?=[a-z0-9-]{2,24}[(:])")
+_MASTER = re.compile(r"(?P<level>Info|Warning|Error|Fatal|Panic): .*|Dovecot v.*|child \d+ \(.*", re.DOTALL | re.ASCII)
+
+
 def dovecot(text: str) -> Event:
     """What it says; the text begins with the service."""
-    text = text.removeprefix("dovecot: ")
+    text = _TWICE.sub("", text)
     if named := _NAMED.fullmatch(text):
-        return _refused_by(named, named["level"] or "") if len(_NAMED_PLACES.findall(text)) == 1 else AMBIGUOUS
+        if len(_NAMED_PLACES.findall(text)) != 1:
+            return AMBIGUOUS
+        told = _refused_by(named, named["level"] or "")
+        # What a worker found, the process that asked it says again.
+        return Known("auth") if named["service"] == "auth-worker" and isinstance(told, PasswordRefused) else told
     head = _HEAD.fullmatch(text)
     if head is None:
-        return Known("master") if text.startswith("Dovecot v") else NO_PATTERN
-    service, level, says = head["service"], head["level"] or "", head["text"]
+        return _of_master(text)
+    service, level, says = head["service"].casefold(), head["level"] or "", head["text"]
     if service in _LOGINS:
         return _login(service, says, level)
     if service in _AUTH:
@@ -100,6 +113,13 @@ def dovecot(text: str) -> Event:
     if _QUOTA.match(says) and service in ("lmtp", "lda", "imap", "pop3", "submission", "quota-status"):
         return OverQuota(head["inner"] if head["inner"] and not head["inner"].isdigit() else "")
     return _other(service, says, level)
+
+
+def _of_master(text: str) -> Event:
+    said = _MASTER.fullmatch(text)
+    if said is None:
+        return NO_PATTERN
+    return _complaint(said["level"] or "", text.partition(": ")[2]) or Known("master")
 
 
 def _login(service: str, says: str, level: str) -> Event:
@@ -111,7 +131,13 @@ def _login(service: str, says: str, level: str) -> Event:
         return LoggedIn(service, user or "", address, session["method"])
     if tried := _ATTEMPTS.search(what):
         return LoginFailed(
-            service, user or None, "", address, session["method"], "password refused", max(1, int(tried["count"]))
+            service,
+            user or None,
+            "",
+            address,
+            session["method"],
+            "password refused",
+            max(1, int(tried["count"] or tried["first"] or 1)),
         )
     return Known("login ended")
 
@@ -124,7 +150,7 @@ def _asked(says: str, level: str) -> Event:
         return PasswordRefused(None, pam["address"], "pam", "authentication failure") if one else AMBIGUOUS
     asked = _ASKED.fullmatch(says)
     if asked is None:
-        chatter = _CHATTER.match(says) or level in ("Info", "Debug")
+        chatter = _CHATTER.match(says) or _LOOKED_UP.fullmatch(says) or level in ("Info", "Debug")
         return _complaint(level, says) or (Known("auth") if chatter else NO_PATTERN)
     # The name in front and a logged password behind are both a stranger's.
     if len(_PLACES.findall(says)) > 1:

@@ -254,7 +254,7 @@ _CALLER = _compiled(r".* U=(?P<user>[^\s=]{1,64})(?: .*)?")
 _RECIPIENT = _compiled(
     r"(?P<to>:\w+:|\"(?:[^\"\\]|\\.)*\"@[^\s<>]*?|[^\s<>\"]+?)(?=[ :]|\Z)(?!:[^ ])(?: \([^()]*\))?"
     r"(?: <(?P<original>[^<>]*)>)?(?: F=<[^<>]*>)?(?: P=<[^<>]*>)?"
-    r"(?: R=(?P<router>\S+))?(?: T=(?P<transport>\S+))?(?P<rest>.*)"
+    r"(?: R=(?P<router>\S+))?(?: T=(?P<transport>[^\s:]+))?(?P<rest>.*)"
 )
 _STATUS = {"=>": "sent", "->": "sent", ">>": "sent", "*>": "sent", "**": "bounced", "==": "deferred"}
 
@@ -283,7 +283,7 @@ def arrival(text: str) -> tuple[Received, Queued] | None:
         return None
     # Only fields in front of the size are the server's own: a Message-ID stands behind it.
     login = _LOGGED_IN.fullmatch(sized["own"])
-    local = said["address"] is None
+    local = said["address"] is None and " P=local" in sized["own"]
     # Of a remote client it would be what that client says of itself.
     caller = _CALLER.fullmatch(sized["own"]) if local else None
     sender = "" if said["sender"] == "<>" else said["sender"]

@@ -67,7 +67,7 @@ _DOVECOT_SERVICES = frozenset(
 )  # fmt: skip
 _DOVECOT_FILE = re.compile(
     (
-        r"(?P<service>[a-z0-9-]{2,24})\([^()]{1,255}\)(?:<\d+>(?:<[^<>\s]{0,80}>)?)?: (?:Info|Error|"
+        r"(?P<service>[a-z0-9-]{2,24})\([^()]{1,255}\)(?:<[^<>\s]{0,80}>){0,2}: (?:request \[\d+\]: )?(?:Info|Error|"
         r"Warning|Fatal|Panic|Debug): "
     ),
     re.ASCII,
