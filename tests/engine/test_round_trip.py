@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import tempfile
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -40,7 +42,7 @@ from lockdown.state.transactions import LoggedClient, Transaction, TransactionLo
 from tests.engine.watched import START, site
 from tests.gateway.house import House, house, run
 from tests.rig.certificate import make_certificate
-from tests.rig.network import free_port
+from tests.rig.network import eventually, free_port
 from tests.rig.upstream import Call, FakeUpstream, Say
 
 NOW = datetime.now(UTC)
@@ -110,6 +112,35 @@ def test_only_the_canary_itself_is_not_counted_and_nobody_hides_behind_it(tmp_pa
 
 
 # ── what is missed ──
+
+
+def test_a_way_that_hangs_delays_no_letter_of_another(tmp_path: Path) -> None:
+    greets = socket.create_server(("127.0.0.1", 0))
+    saw_the_other = list[bool]()
+
+    def greet_late(folder: Path) -> None:
+        connection, _ = greets.accept()
+        with connection:
+            saw_the_other.append(bool(eventually(lambda: box(folder), "the other's letter", 10.0)))
+            connection.sendall(b"554 no\r\n")
+
+    async def story(here: House) -> None:
+        import asyncio
+
+        hangs = f"127.0.0.1:{greets.getsockname()[1]}"
+        state, more = here.worker.state.path, f'canary_servers = ["{hangs}"]\n'
+        threading.Thread(target=greet_late, args=(state,), daemon=True).start()
+        await asyncio.to_thread(RoundTrips(settings_for(state, f"127.0.0.1:{here.port}", more), state).fly, NOW)
+        paths = flown(state).paths
+        assert [paths[f"127.0.0.1:{here.port}"][0].arrived, paths[hangs][0].stage] == [True, "greeting"]
+        assert saw_the_other == [True]
+
+    async def all_of_it() -> None:
+        async with house(tmp_path) as here:
+            await story(here)
+
+    run(all_of_it())
+    greets.close()
 
 
 def test_where_nothing_listens_it_is_lost_at_connect(tmp_path: Path) -> None:

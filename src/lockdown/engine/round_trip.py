@@ -13,7 +13,8 @@ import smtplib
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -128,11 +129,13 @@ class RoundTrips:
             self.fly(now)
 
     def fly(self, now: datetime) -> None:
-        """A letter over each way, at once and not one after the other's arrival."""
+        """A letter over each way, all at once: who hangs in one must not be as late in the others."""
         flown = read_flown(self._state)
         before = flown if isinstance(flown, Flown) else Flown()
-        flights = [self._send(way, now) for way in self._ways()]
-        arrived = self._find(flights, before.waiting, now)
+        flights = [_Flight(way, secrets.token_hex(12), time.monotonic()) for way in self._ways()]
+        with ThreadPoolExecutor(max(1, len(flights)), "canary") as pool:
+            sending = [pool.submit(self._send, flight, now) for flight in flights]
+            arrived = self._find(flights, sending, before.waiting, now)
         rounds = {flight.way.name: _round(flight, arrived.get(flight.mark), now) for flight in flights}
         paths = {name: [*before.paths.get(name, ()), one][-MOST_ROUNDS:] for name, one in rounds.items()}
         keep_flown(self._state, Flown(paths=paths, waiting=self._waiting(before, flights, arrived, now)))
@@ -147,8 +150,7 @@ class RoundTrips:
 
     # ── out ──
 
-    def _send(self, way: Way, now: datetime) -> _Flight:
-        flight = _Flight(way, secrets.token_hex(12), time.monotonic())
+    def _send(self, flight: _Flight, now: datetime) -> None:
         try:
             self._hand_over(flight, now)
         except smtplib.SMTPRecipientsRefused as error:
@@ -157,7 +159,6 @@ class RoundTrips:
             flight.why, flight.refused = _said(error.smtp_code, error.smtp_error), True
         except (OSError, smtplib.SMTPException, UnicodeError) as error:
             flight.why = _in_words(error)
-        return flight
 
     def _hand_over(self, flight: _Flight, now: datetime) -> None:
         way = flight.way
@@ -174,40 +175,59 @@ class RoundTrips:
             recipient = recipient_of(self._settings)
             sender = _sender(way, recipient)
             session.sendmail(sender, [recipient], letter(sender, recipient, flight.mark, now))
-            flight.reached("accepted", "arrived")
             flight.queue_id = queue_id_of(session.accepted_with)
+            flight.reached("accepted", "arrived")
 
     # ── and in ──
 
-    def _find(self, flights: list[_Flight], late: dict[str, float], now: datetime) -> dict[str, Arrival]:
+    def _find(
+        self, flights: list[_Flight], sending: list[Future[None]], late: dict[str, float], now: datetime
+    ) -> dict[str, Arrival]:
         """What has arrived, the late ones too; all of it is removed."""
-        wanted = {flight.mark: flight for flight in flights if flight.stage == "arrived"}
         oldest = min([*late.values(), now.timestamp()]) - _STEP_SECONDS
         found: dict[str, Arrival] = {}
+        stage = why = ""
         try:
             mailbox = self._mailbox(oldest)
-            self._look(mailbox, wanted, [*wanted, *late], found)
+            self._look(mailbox, flights, sending, late, found)
             if found:
                 mailbox.remove(found)
         except (OSError, OperatorError, ValueError) as error:
-            for mark in wanted.keys() - found.keys():
-                wanted[mark].stage, wanted[mark].why = "mailbox", _in_one_line(str(error))
+            stage, why = "mailbox", _in_one_line(str(error))
+        for one in sending:
+            one.result()
+        for flight in flights:
+            if flight.stage == "arrived":
+                flight.stage, flight.why = stage or "arrived", why or self._not_there(flight)
         return found
 
-    def _look(self, mailbox: Canary, wanted: dict[str, _Flight], marks: list[str], found: dict[str, Arrival]) -> None:
-        end, pause = time.monotonic() + self._wait_seconds, _LOOK_SECONDS[0]
+    def _look(
+        self,
+        mailbox: Canary,
+        flights: list[_Flight],
+        sending: list[Future[None]],
+        late: Iterable[str],
+        found: dict[str, Arrival],
+    ) -> None:
+        pause, waited_since = _LOOK_SECONDS[0], time.monotonic()
         while True:
-            for mark, arrival in mailbox.arrivals(marks).items():
-                if mark in wanted and mark not in found:
+            # What was not accepted yet is looked for afterwards: each stage comes after the one before.
+            is_sent = all(one.done() for one in sending)
+            wanted = {flight.mark: flight for flight in flights if flight.stage == "arrived"}
+            for mark, arrival in mailbox.arrivals([*wanted, *late]).items():
+                if mark in wanted:
                     wanted[mark].reached("arrived", "")
                 found[mark] = arrival
-            if wanted.keys() <= found.keys() or time.monotonic() + pause > end:
-                break
+            if not is_sent:
+                waited_since = time.monotonic()
+            elif wanted.keys() <= found.keys() or time.monotonic() + pause > waited_since + self._wait_seconds:
+                return
             time.sleep(pause)
             pause = min(pause * 1.5, _LOOK_SECONDS[1])
-        for mark in wanted.keys() - found.keys():
-            last = last_word(self._settings.monitoring.mail_logs, wanted[mark].queue_id)
-            wanted[mark].why = last or f"it is not there after {self._wait_seconds:.0f} s"
+
+    def _not_there(self, flight: _Flight) -> str:
+        last = last_word(self._settings.monitoring.mail_logs, flight.queue_id)
+        return last or f"it is not there after {self._wait_seconds:.0f} s"
 
     def _mailbox(self, since: float) -> Canary:
         wanted = self._settings.monitoring
