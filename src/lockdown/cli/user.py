@@ -101,7 +101,8 @@ def _print_account(found: Judged) -> None:
         click.echo(f"{'opened':<10}from {one.network}{' for the first time' if one.new else ''}")
     click.echo(f"{'outside':<10}{account.hour.external} recipients this hour, {account.day.external} today")
     for left in account.left[-_SHOWN_LEFT:]:
-        click.echo(f"{'left':<10}{left.at:%H:%M} {printable(left.recipient)}  {left.queue_id}")
+        subject = f"  {printable(left.subject)}" if left.subject else ""
+        click.echo(f"{'left':<10}{left.at:%H:%M} {printable(left.recipient)}  {left.queue_id}{subject}")
     if len(account.left) > _SHOWN_LEFT:
         click.echo(f"{'':<10}and {len(account.left) - _SHOWN_LEFT} before: --json shows them")
 

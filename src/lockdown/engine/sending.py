@@ -14,7 +14,8 @@ from collections.abc import Collection, Iterable
 
 import msgspec
 
-from lockdown.facts.mail_log.events import Delivered, Queued, Received
+from lockdown.facts.mail_log.events import Delivered, Queued, Received, Titled
+from lockdown.mime.words import decoded_words
 from lockdown.model.accounts import Left, Sent, Usual
 from lockdown.state.remembered import Remembered
 
@@ -24,6 +25,7 @@ _MOST_ACCOUNTS = 5_000
 _MOST_OPEN = 50_000
 _MOST_SIZES = 64
 _MOST_LEFT = 500
+_LONGEST_SUBJECT = 120
 _MOST_TIMES = 400
 _MOST_SENDERS = 50
 _MONTHS = 13
@@ -75,6 +77,8 @@ class Sender(msgspec.Struct):
     active_hour: int = 0
     senders: list[str] = msgspec.field(default_factory=list)
     left: list[tuple[float, str, str]] = msgspec.field(default_factory=list)
+    subjects: dict[str, str] = msgspec.field(default_factory=dict)
+    """By queue id; of those that left."""
 
 
 class Open(msgspec.Struct):
@@ -84,6 +88,7 @@ class Open(msgspec.Struct):
     size: int = 0
     sender: str | None = None
     seen: set[str] = msgspec.field(default_factory=set)
+    subject: str = ""
     strangers: int = 0
     """Of its recipients, those never written to before."""
 
@@ -132,6 +137,12 @@ class Sending:
         account.times = [*account.times[-_MOST_TIMES:], at]
         self._sender(account, pane, known)
 
+    def titled(self, event: Titled) -> None:
+        """Its subject; said before it is in the queue."""
+        known = self.kept.open.get(event.queue_id)
+        if known is not None and known.user:
+            known.subject = decoded_words(event.subject.encode("utf-8", "surrogateescape"))[:_LONGEST_SUBJECT]
+
     def _sender(self, account: Sender, pane: Pane, message: Open) -> None:
         sender = (message.sender or "").casefold()[:254]
         if not sender or sender in account.senders:
@@ -172,6 +183,10 @@ class Sending:
         if size in pane.sizes or len(pane.sizes) < _MOST_SIZES:
             pane.sizes[size] = pane.sizes.get(size, 0) + 1
         account.left = [*account.left[-_MOST_LEFT:], (at, recipient, event.queue_id)]
+        if message.subject:
+            account.subjects[event.queue_id] = message.subject
+            if len(account.subjects) > _MOST_LEFT:
+                del account.subjects[next(iter(account.subjects))]
         self.moved[message.user] += 1
         self._clocked(account, at)
 
@@ -300,7 +315,7 @@ def left(account: Sender, now: float) -> tuple[Left, ...]:
     from datetime import UTC, datetime
 
     return tuple(
-        Left(datetime.fromtimestamp(at, UTC), recipient, queue_id)
+        Left(datetime.fromtimestamp(at, UTC), recipient, queue_id, account.subjects.get(queue_id, ""))
         for at, recipient, queue_id in account.left
         if now - 86400 < at
     )

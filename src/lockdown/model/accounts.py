@@ -65,6 +65,8 @@ class Left(NamedTuple):
     at: datetime
     recipient: str
     queue_id: str
+    subject: str = ""
+    """Where the server has it written into its log."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ never shut out: there sits an owner, with an old password or with a thief beside
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice
@@ -152,6 +153,9 @@ def _evidence(account: Account, reasons: tuple[Weight, ...]) -> Iterator[Evidenc
         yield Evidence(
             "what left today", f"{account.day.external}: {names}{f' and {more} before them' if more > 0 else ''}"
         )
+        subjects = Counter(one.subject for one in account.left if one.subject).most_common(_MOST_NAMES)
+        if subjects:
+            yield Evidence("its subjects", ", ".join(f'"{subject}" to {count}' for subject, count in subjects))
 
 
 # ── passwords ──

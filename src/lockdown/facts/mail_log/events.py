@@ -48,6 +48,13 @@ class Identified(NamedTuple):
     message_id: str
 
 
+class Titled(NamedTuple):
+    """Its subject, as it stands in the header, where a rule of the server has it written down."""
+
+    queue_id: str
+    subject: str
+
+
 class Queued(NamedTuple):
     """It is in the queue; said again at each further try."""
 
@@ -213,6 +220,7 @@ Event: TypeAlias = (
     | Disconnected
     | Received
     | Identified
+    | Titled
     | Queued
     | Delivered
     | Gone

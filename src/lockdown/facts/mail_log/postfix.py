@@ -31,6 +31,7 @@ from lockdown.facts.mail_log.events import (
     Refused,
     RemoteSaid,
     Secured,
+    Titled,
     Trouble,
 )
 
@@ -320,6 +321,11 @@ _CLEANUP = _table(
     (
         rf"{_ID}: (?:resent-)?message-id=(?:<(?P<in>[^<>]*)>|(?P<bare>.*))",
         lambda m: Identified(m["id"], m["in"] if m["in"] is not None else m["bare"]),
+    ),
+    # A subject that holds the end of the line is told up to there: it is only ever shown.
+    (
+        rf"{_ID}: (?:info|warning): header Subject: (?P<subject>.*?) from (?:local|{_CLIENT}); from=<.*",
+        lambda m: Titled(m["id"], m["subject"]),
     ),
     (rf"{_ID}: (?:{_LET_ON}): .*", lambda _: Known("by a rule")),
     (_MILTER, _refused),
