@@ -46,7 +46,7 @@ def told(machine: Machine, *words: str) -> Any:
 
 
 def test_the_whole_story(machine: Machine) -> None:
-    top = machine.lockdown("queue", "top")
+    top = machine.lockdown("queue")
     assert top.returncode == 1
     assert top.stdout.startswith("sender flood@example.net has most of it: 28 messages wait"), top.stdout
     assert top.stdout.rstrip().endswith("type: lockdown queue hold --sender flood@example.net")
@@ -60,6 +60,11 @@ def test_the_whole_story(machine: Machine) -> None:
 
     held = told(machine, "hold", "--sender", "flood@example.net", "--yes")
     assert (held["count"], queues(machine)) == (FLOOD, {"hold": FLOOD, "deferred": WANTED})
+    rest = machine.lockdown("queue").stdout
+    assert f"{WANTED} messages wait" in rest and f"{FLOOD} more are held" in rest
+    assert rest.rstrip().endswith("type: lockdown queue status")
+    status = machine.lockdown("queue", "status", "last").stdout
+    assert status.startswith(f"{held['id']} is held: {FLOOD} messages") and "/samples/*" in status
     assert machine.lockdown("queue", "delete", held["id"], "--yes").returncode == 0
     assert queues(machine) == {"deferred": WANTED}
     assert machine.lockdown("queue", "undo", "last").returncode == 0
@@ -69,7 +74,16 @@ def test_the_whole_story(machine: Machine) -> None:
     eventually(lambda: queues(machine).get("hold") is None, "nothing is held")
     assert sum(queues(machine).values()) == FLOOD + WANTED
     again = machine.lockdown("queue", "release", held["id"])
-    assert again.returncode == 2 and "are released" in again.stderr
+    assert again.returncode == 2 and "are released" in again.stderr and "lockdown queue status" in again.stderr
+
+
+def test_a_hostile_sender_draws_nothing_on_the_screen_and_what_is_proposed_means_him_alone(machine: Machine) -> None:
+    hostile = '"; reboot; $(id) \x1b[2J"@example.net'
+    for _ in range(25):
+        machine.run("sendmail", "-f", hostile, "owner", stdin="Subject: \x1b]0;x\x07y\n\nx\n")
+    eventually(lambda: sum(queues(machine).values()) >= 50, "it waits")
+    top = machine.lockdown("queue", "list", "--limit", "100").stdout + machine.lockdown("queue").stdout
+    assert "reboot" in top and "\x1b" not in top and "\x07" not in top
 
 
 @pytest.mark.parametrize("words", [("hold", "--yes"), ("hold", "--client", "nonsense", "--yes"), ("delete", "--yes")])

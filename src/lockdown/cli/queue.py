@@ -48,9 +48,17 @@ _OPTIONS = (
 )
 
 
-@click.group(name="queue", epilog="Example:  lockdown queue top     then:  lockdown queue hold --sender x@example.net")
-def command() -> None:
-    """What waits in the mail server's queue: top, list, hold, status, release, delete, undo."""
+@click.group(
+    name="queue", invoke_without_command=True,
+    epilog="Example:  lockdown queue     then:  lockdown queue hold --sender x@example.net",
+)  # fmt: skip
+@click.pass_context
+def command(context: click.Context) -> int:
+    """What waits in the mail server's queue (as `top` says), and how to set it aside."""
+    if context.invoked_subcommand is None:
+        nothing = dict.fromkeys((*(name for name, _, _ in _OPTIONS), "older_than"))
+        return int(context.invoke(top, config=None, as_json=False, **nothing))
+    return 0
 
 
 def choosing(function: AnyCommand) -> AnyCommand:
@@ -136,7 +144,11 @@ def _groups_fields(groups: Groups) -> dict[str, object]:
         }  # fmt: skip
 
     by = {str(one): [{"key": key, **fields(it)} for key, it in groups.top(one, 20)] for one in By}
-    return {"all": fields(groups.all), "unread": groups.unread, "by": by}
+    return {"all": fields(groups.all), "held": fields(groups.held), "unread": groups.unread, "by": by}
+
+
+_DULL_ALONE = ("age", "size", "queue")
+"""Where all is of one kind, that is not worth a table."""
 
 
 def _print_groups(groups: Groups, now: datetime) -> None:
@@ -145,15 +157,20 @@ def _print_groups(groups: Groups, now: datetime) -> None:
     whole = groups.all
     if not whole.messages:
         click.echo("nothing waits in the queue" + _unread(groups.unread))
+        if aside := _held_aside(groups):
+            click.echo(f"{aside}\n\ntype: lockdown queue status")
         return
     click.echo(paint(_headline(groups, now), bold=True) + _unread(groups.unread))
+    if aside := _held_aside(groups):
+        click.echo(aside)
     for by in By:
         rows = groups.top(by, _TOP)
-        if by is not By.USER or rows:
+        if len(rows) >= (2 if by in _DULL_ALONE else 1):
             click.echo()
             print_table([_group_row(by, key, group, whole, now) for key, group in rows], _heads(by))
     clogs = _clogging(groups)
-    click.echo(f"\ntype: lockdown queue hold {clogs[2]}" if clogs else "\ntype: lockdown queue list")
+    other = "status" if groups.held.messages else "list"
+    click.echo(f"\ntype: lockdown queue {f'hold {clogs[2]}' if clogs else other}")
 
 
 def _headline(groups: Groups, now: datetime) -> str:
@@ -163,15 +180,24 @@ def _headline(groups: Groups, now: datetime) -> str:
     return printable(f"{clogs[0]} {clogs[1]} has most of it: {said}") if clogs else said
 
 
+def _held_aside(groups: Groups) -> str:
+    held = groups.held
+    return f"{held.messages} more are held, {ByteSize(held.octets)}" if held.messages else ""
+
+
 def _clogging(groups: Groups) -> tuple[str, str, str] | None:
     """What most of the queue has in common: whoever can be proved first, a label last."""
     import shlex
 
     from lockdown.engine.queue import UNKNOWN, By
 
+    if groups.held.messages > groups.all.messages:
+        return None  # who clogged it is set aside already
     for by, option in ((By.USER, "user"), (By.CLIENT, "client"), (By.SENDER, "sender")):
         for key, group in groups.top(by, 1):
-            if group.messages >= max(20, _CLOGS * groups.all.messages) and key != UNKNOWN:
+            # What this machine itself hands in, may be everybody's.
+            is_somebody = key not in (UNKNOWN, "127.0.0.1", "::1") or by is not By.CLIENT
+            if group.messages >= max(20, _CLOGS * groups.all.messages) and is_somebody:
                 return by.value, key or "<>", f"--{option} {shlex.quote(printable(key) or '<>')}"
     return None
 
@@ -204,8 +230,7 @@ def list_queue(limit: int, config: Path | None, as_json: bool, **given: Any) -> 
     elif not messages:
         click.echo("nothing that waits matches" if _choice(given) else "nothing waits in the queue")
     else:
-        heads = ("id", "queue", "age", "size", "sender", "to", "client", "subject", "why")
-        print_table([_row(it, now) for it in messages], heads)
+        print_table([_row(it, now) for it in messages], ("id", "age", "size", "sender", "to", "what"))
         if total > len(messages):
             click.echo(f"… and {total - len(messages)} more")
     return 1 if total else 0
@@ -221,7 +246,8 @@ def _row(it: Queued, now: datetime) -> tuple[str, ...]:
     age = _age(datetime.fromtimestamp(it.arrived / 1e6, UTC), now)
     who = f"{it.client or '-'}{f' ({it.user})' if it.user else ''}"
     size = str(ByteSize(it.size))
-    return it.id, it.queue, age, size, it.sender[:40] or "<>", to, who, it.subject[:40], it.reason[:60]
+    what = (f"from {who}", it.queue if it.queue != "deferred" else "", it.subject[:60], it.reason[:200])
+    return it.id, age, size, it.sender[:40] or "<>", to, "; ".join(filter(None, what))
 
 
 # ── deeds ──
@@ -242,7 +268,7 @@ def hold(why: str, yes: bool, config: Path | None, as_json: bool, **given: Any) 
         _show_preview(preview, now, as_json)
         if not preview.count or as_json or not _confirmed(f"Hold these {preview.count}?"):
             return 0 if not preview.count else 1
-    held = _surgery(_settings(config), hands).hold(preview, why or "by hand", operator_name(), now)
+    held = _surgery(_settings(config), hands).hold(preview, why, operator_name(), now)
     if as_json:
         print_json("queue-hold", id=held.id, count=held.count, octets=held.octets, gone=held.gone, undo=held.undo)
     else:
@@ -314,10 +340,11 @@ def delete(id: str | None, why: str, yes: bool, config: Path | None, as_json: bo
             _show_preview(preview, now, as_json)
             if not preview.count or as_json or not _confirmed(f"Delete these {preview.count}?"):
                 return 0 if not preview.count else 1
-        held = surgery.hold(preview, why or "by hand", operator_name(), now)
+        held = surgery.hold(preview, why, operator_name(), now)
         id = held.id
     elif not yes:
         deed = record(Path(settings.state.directory).absolute(), id).deed()
+        id = deed.id
         click.echo(f"{deed.id} holds {deed.count} messages: {printable(deed.what)}", err=as_json)
         if not _confirmed("Archive and delete them?"):
             return 1

@@ -51,21 +51,25 @@ def _about(deed: Deed) -> Iterator[str]:
 def print_deed(kept: Record) -> None:
     """All that is known of one."""
     deed = kept.deed()
-    count = f"{deed.count} messages, {ByteSize(deed.octets)}"
+    count = f"{deed.count} messages, {ByteSize(deed.octets)}; times are UTC"
     click.echo(paint(f"{deed.id} is {deed.state.value}: {printable(count)}", bold=True))
-    print_labelled("what", deed.what)
-    print_labelled("by", deed.by)
+    _say("what", deed.what)
+    _say("by", deed.by)
     for label, text in (("why", deed.why), ("progress", deed.progress)):
         if text:
-            print_labelled(label, text)
+            _say(label, text)
     for entry in deed.entries:
-        print_labelled(f"{entry.at:%H:%M:%S}", _event(entry.event, entry.fields))
+        _say(f"{entry.at:%m-%d %H:%M:%S}", _event(entry.event, entry.fields))
     if samples := kept.samples():
-        print_labelled("samples", f"{len(samples)} whole messages: less {samples[0].parent}/*")
+        _say("samples", f"{len(samples)}: less {samples[0].parent}/*")
     if deed.state in (State.DELETING, State.DELETED):
-        print_labelled("archive", str(kept.archive))
+        _say("archive", str(kept.archive))
     for label, words in _NEXT[deed.state]:
-        print_labelled(label, words.format(id=deed.id))
+        _say(label, words.format(id=deed.id))
+
+
+def _say(label: str, text: str) -> None:
+    print_labelled(label, text, width=16)
 
 
 def _event(event: str, fields: Any) -> str:

@@ -47,6 +47,7 @@ from lockdown.model.errors import OperatorError
 from lockdown.model.mail import AUTOMATIC
 from lockdown.model.queued import Fingerprint, Held, Queued
 from lockdown.model.traffic import Match
+from lockdown.model.units import ByteSize
 from lockdown.model.unknown import Unknown
 
 MOST_SAMPLES = 20
@@ -147,7 +148,7 @@ def previewed(hands: Hands, choice: Choice, now: datetime) -> Preview | Unknown:
 
 
 def grouped_here(hands: Hands, choice: Choice, now: datetime) -> Groups | Unknown:
-    """The queue by what its messages have in common; all of it, or what a choice takes."""
+    """The queue by what its messages have in common; all that waits, or what a choice takes of it."""
     takes = taking(choice, now) if choice else None
     if isinstance(takes, Unknown):
         return takes
@@ -157,7 +158,10 @@ def grouped_here(hands: Hands, choice: Choice, now: datetime) -> Groups | Unknow
         if takes is None or takes(it):
             arrived = datetime.fromtimestamp(it.arrived / 1e6, UTC)
             entry = Entry(it.id, it.queue, arrived, it.size, it.sender, it.recipients, it.reason)
-            groups.add(entry, Origin(it.client or "unknown", it.user))
+            if it.queue in _IS_HELD:
+                groups.held.add(entry)
+            else:
+                groups.add(entry, Origin(it.client or UNKNOWN, it.user))
     groups.unread = hands.unread
     return groups
 
@@ -413,7 +417,7 @@ def deeds(directory: Path) -> list[Deed]:
 
 
 def _held_says(count: int, octets: int, gone: int, failed: int, why: str) -> str:
-    said = f"{count} messages of {octets} octets are held"
+    said = f"{count} messages are held, {ByteSize(octets)}"
     if gone:
         said += f"; {gone} were gone meanwhile"
     return said + (f"; {failed} could not be held: {why}" if failed else "")
@@ -422,7 +426,7 @@ def _held_says(count: int, octets: int, gone: int, failed: int, why: str) -> str
 def _wrong_state(deed: Deed) -> OperatorError:
     return OperatorError(
         "deed-state", what="nothing is changed", why=f"the messages of {deed.id} are {deed.state}",
-        try_this=f"lockdown queue undo     (lists what can be undone; {deed.id} is {deed.state})",
+        try_this=f"lockdown queue status {deed.id}",
     )  # fmt: skip
 
 

@@ -168,7 +168,7 @@ def begin(directory: Path, now: datetime) -> Record:
             return Record(Journal.begin(directory / FOLDER / (f"{name}-{number}" if number else name)))
     raise OperatorError(
         "queue-busy", what="nothing is changed", why="a hundred deeds on the queue within one second",
-        try_this="lockdown queue undo     (lists them)",
+        try_this="lockdown queue status     (lists them)",
     )  # fmt: skip
 
 
@@ -210,7 +210,7 @@ def _fingerprint(line: str) -> Fingerprint:
 def _none(id: str) -> OperatorError:
     return OperatorError(
         "no-deed", what=f"there is no deed {id} on the queue", why="nothing of that name was done here",
-        try_this="lockdown queue undo     (lists what can be undone)",
+        try_this="lockdown queue status     (lists what was done)",
     )  # fmt: skip
 
 

@@ -116,6 +116,8 @@ class Groups:
     all: Group = field(default_factory=Group)
     by: dict[By, dict[str, Group]] = field(default_factory=lambda: {one: {} for one in By})
     rest: dict[By, Group] = field(default_factory=lambda: {one: Group() for one in By})
+    held: Group = field(default_factory=Group)
+    """Set aside: these wait for a person, and are in none of the groups."""
     unread: int = 0
     """Lines that were no message."""
 
