@@ -12,8 +12,8 @@ import pytest
 
 from lockdown.cli import main
 from lockdown.console.page import build
-from lockdown.engine.story import Moment, blocked_networks, timeline
-from lockdown.model.alarm import Answer
+from lockdown.engine.story import Moment, blocked_networks, related, timeline
+from lockdown.model.alarm import Answer, Incident
 from lockdown.model.alert_path import key_of_path
 from lockdown.model.mail import AUTOMATIC
 from lockdown.model.record import BlockRecord
@@ -91,6 +91,18 @@ def test_the_end_of_a_block_is_part_of_the_story_and_an_older_block_is_not() -> 
         says for what, says, _ in told(timeline(blocked, OPENED + 9 * 60 * MINUTE, (), {NET: terms})) if what == "ended"
     ]
     assert ended == [f"the block of {NET} by ann"]
+
+
+def test_an_attack_that_has_moved_within_its_network_is_related_and_another_one_is_not() -> None:
+    def one(number: int, object: str, after: timedelta = MINUTE) -> Incident:
+        return replace(FLOOD, number=number, object=object, opened_at=OPENED + after, last_seen=OPENED + after)
+
+    client = one(1, "client 203.0.113.7")
+    network, elsewhere = one(2, "network 203.0.113.0/24"), one(3, "network 198.51.100.0/24")
+    yesterday, text = one(4, "client 203.0.113.7", -timedelta(days=1)), one(5, "body 0020, client x")
+    others = [client, network, elsewhere, yesterday, text, one(6, "client 2001:db8::1")]
+    assert [found.number for found in related(client, others)] == [2]
+    assert related(text, others) == []
 
 
 def test_incident_show_has_it_in_words_and_in_json(

@@ -28,7 +28,7 @@ from lockdown.engine.alert_health import told_of
 from lockdown.engine.incidents import gravest_first
 from lockdown.engine.looked import not_watched
 from lockdown.engine.settings_files import load_settings
-from lockdown.engine.story import SO_FAR, Moment, blocked_networks, timeline
+from lockdown.engine.story import SO_FAR, Moment, blocked_networks, related, timeline
 from lockdown.model.alarm import Answer, Incident
 from lockdown.model.finding import Severity
 from lockdown.model.units import show_duration
@@ -39,6 +39,8 @@ _SHOWN = 20
 _MOST_ANSWERS = 3
 """In the list: the story has all of them."""
 _TIMELINE = 28
+_LOOKED_AT = 200
+"""Newest incidents, for those that are related."""
 _COLOURS = {Severity.CRITICAL: "red", Severity.HIGH: "red", Severity.MEDIUM: "yellow", Severity.LOW: "cyan"}
 
 
@@ -120,13 +122,15 @@ def show(id: int, config: Path | None, as_json: bool) -> int:
     with open_existing(settings) as (store, _):
         incident = store.incident(id)
         moments = () if incident is None else _moments(store, incident, now)
+        akin = [] if incident is None else related(incident, store.incidents(limit=_LOOKED_AT))
     if incident is None:
         return _none(id, as_json)
     told = told_of(settings, id)
     if as_json:
-        print_json("incident-show", **fields(incident), told=told, timeline=[_moment_fields(one) for one in moments])
+        shown = [_moment_fields(one) for one in moments]
+        print_json("incident-show", **fields(incident), told=told, related=[one.number for one in akin], timeline=shown)
     else:
-        _print_story(incident, moments, told, now)
+        _print_story(incident, moments, told, akin, now)
     return 1 if incident.is_open else 0
 
 
@@ -135,12 +139,16 @@ def _moments(store: Store, incident: Incident, now: datetime) -> tuple[Moment, .
     return timeline(incident, now, store.restraint_history(incident.opened_at), blocks)
 
 
-def _print_story(incident: Incident, moments: tuple[Moment, ...], over: list[str], now: datetime) -> None:
+def _print_story(
+    incident: Incident, moments: tuple[Moment, ...], over: list[str], akin: list[Incident], now: datetime
+) -> None:
     for line in wrapped(printable(incident.says), 0):
         click.echo(paint(line, fg=_COLOURS[incident.severity], bold=True))
     for name, value in _told_of(incident, over, now):
         if value:
             print_labelled(name, value)
+    for one in akin:
+        print_labelled("related", f"{one.number}: {one.object}{'' if one.is_open else ', over'}")
     click.echo("\nwhat happened (UTC):")
     for moment in moments:
         if moment.what != SO_FAR:

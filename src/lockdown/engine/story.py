@@ -5,10 +5,12 @@ What it knows: the incident's own record, the restraints that answer it, the ter
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from lockdown.engine.blocking import Network
 from lockdown.engine.incidents import is_noted
 from lockdown.engine.restraining import BECOMES
 from lockdown.model.alarm import Answer, Incident
@@ -19,6 +21,7 @@ from lockdown.model.traffic import Rung
 
 _UNDO_BLOCK = "lockdown block remove "
 SO_FAR = "so far"
+_NEAR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,29 @@ def blocked_networks(incident: Incident) -> tuple[str, ...]:
     undos = (answer.undo for answer in incident.answers if answer.undo.startswith(_UNDO_BLOCK))
     names = (undo.removeprefix(_UNDO_BLOCK).split()[0] for undo in undos if undo.removeprefix(_UNDO_BLOCK).strip())
     return tuple(dict.fromkeys(name for name in names if "/" in name))
+
+
+def related(incident: Incident, others: Iterable[Incident]) -> list[Incident]:
+    """Those of about the same time whose network meets the network of this one: an attack that has moved."""
+    mine = _network(incident)
+    near = [one for one in others if one.number != incident.number and _is_near(one, incident)]
+    return [one for one in near if mine is not None and (its := _network(one)) is not None and _meet(mine, its)]
+
+
+def _is_near(one: Incident, other: Incident) -> bool:
+    return one.opened_at - other.last_seen < _NEAR and other.opened_at - one.last_seen < _NEAR
+
+
+def _network(incident: Incident) -> Network | None:
+    """Of `client 192.0.2.7`, `network 192.0.2.0/24`, or a bare network."""
+    try:
+        return ipaddress.ip_network(incident.object.split(", ")[0].rpartition(" ")[2])
+    except ValueError:
+        return None
+
+
+def _meet(one: Network, other: Network) -> bool:
+    return one.version == other.version and one.overlaps(other)
 
 
 def _answers(answers: Iterable[Answer], now: datetime) -> Iterator[Moment]:
