@@ -39,7 +39,7 @@ _OURS = """
 import json, sys
 from pathlib import Path
 from lockdown.host.log_files import picture_of
-picture = picture_of(Path(sys.argv[1]), int(sys.argv[2]))
+picture = picture_of(Path(sys.argv[1]), processes=int(sys.argv[2]))
 print(json.dumps({"lines": picture.lines, "unread": picture.unread.total(), "senders": len(picture.senders.pairs),
                   "octets": picture.senders.all.octets}))
 """

@@ -148,6 +148,26 @@ def test_of_a_log_of_any_length_all_of_the_time_is_read_and_little_before_it(
     assert len(within) < len(read) < len(within) + 150
 
 
+def test_the_whole_log_is_shown_in_one_picture(told: Told, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = handed_in("anna@example.org", 1, "x@a.example") + handed_in("bert", 2, "y@b.example", status="bounced")
+    Path("old.gz").write_bytes(gzip.compress("\n".join(lines[:4]).encode() + b"\n"))
+    Path("mail.log").write_text("\n".join([*lines[4:], lines[0].partition("]: ")[0] + "]: of a later version"]) + "\n")
+    assert main(["senders", "log", "old.gz", "mail.log", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["lines"], found["unread"]) == (7, {"smtpd": 1})
+    assert found["parts"]["signed in and sent"][0] == {"value": "anna@example.org", "messages": 1, "octets": 2000}
+    assert found["parts"]["bounced, from"][0]["value"] == "b.example"
+    assert main(["senders", "log", "old.gz", "mail.log"]) == 0
+    said = capsys.readouterr().out
+    assert "not understood: 1 of them (smtpd 1)" in said
+    assert "signed in and sent" in said and "half of all deliveries spent 0.5 s connecting" in said
+
+
+def test_no_log_to_show_is_said(told: Told, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["senders", "log"]) != 0
+    assert "There is no log of a mail server." in "".join(capsys.readouterr())
+
+
 def test_a_rotated_file_that_is_damaged_is_said(told: Told) -> None:
     octets = "\n".join(handed_in("anna@example.org", 1, "x@a.example")).encode()
     Path("mail.log").write_bytes(octets + b"\n")

@@ -240,9 +240,22 @@ def test_a_file_comes_to_the_same_picture_with_any_number_of_processes(
 ) -> None:
     monkeypatch.setattr(log_files, "_WORTH_A_PROCESS", 1000)
     write(tmp_path / "mail.log", 5000)
-    alone, shared = picture_of(tmp_path / "mail.log", 1), picture_of(tmp_path / "mail.log", processes)
+    alone, shared = (
+        picture_of(tmp_path / "mail.log", processes=1),
+        picture_of(tmp_path / "mail.log", processes=processes),
+    )
     assert alone.lines >= 5000
     assert shared == alone
+
+
+def test_the_parts_of_a_log_come_to_the_picture_of_the_whole(tmp_path: Path) -> None:
+    write(tmp_path / "whole.log", 2000)
+    lines = (tmp_path / "whole.log").read_bytes().splitlines(keepends=True)
+    (tmp_path / "mail.log.2.gz").write_bytes(gzip.compress(b"".join(lines[:700])))
+    (tmp_path / "mail.log.1").write_bytes(b"".join(lines[700:1400]))
+    (tmp_path / "mail.log").write_bytes(b"".join(lines[1400:]))
+    parts = [tmp_path / name for name in ("mail.log.2.gz", "mail.log.1", "mail.log")]
+    assert picture_of(*parts) == picture_of(tmp_path / "whole.log")
 
 
 @pytest.mark.parametrize("how", PACKERS)

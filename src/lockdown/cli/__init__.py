@@ -36,7 +36,7 @@ COMMANDS = {
     "trace": "the whole story of a message or an address",
     "quarantine": "messages held for a person: list, show, release, delete, learn",
     "queue": "mail that waits: who clogs it; hold, release, delete, undo",
-    "senders": "who sends most: top",
+    "senders": "who sends most: top; the mail server's log in one picture: log",
     "incident": "what is wrong now, and what was done about it: list, show, close",
     "alert": "who is told of incidents, over which paths: status, test",
     "user": "accounts and who is held: list, show, hold, lock, release",

@@ -1,6 +1,7 @@
-"""`lockdown senders top`: who sends most right now, and whether it looks like an account in foreign hands.
+"""`lockdown senders`: who sends most right now, and what the mail server's log comes to as a whole.
 
-Fails as: exit 3 where neither log could be read: nothing seen is not nothing sent.
+Fails as: exit 3 where neither log could be read: nothing seen is not nothing sent; OperatorError for a log that is
+named and cannot be read.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import click
 
 from lockdown.cli.durations import DurationType
 from lockdown.cli.options import common_options, paint, print_json, print_table, printable
+from lockdown.engine.log_picture import WholeLog, whole_log
 from lockdown.engine.settings_files import load_settings
 from lockdown.engine.top_senders import KINDS, Sender, Top, top_senders
 from lockdown.model.units import ByteSize, show_duration
@@ -22,7 +24,7 @@ _HEADS = ("messages", "recipients", "new", "bounced", "spam", "refused", "size")
 
 @click.group(name="senders", epilog="Example:  lockdown senders top --by user --since 1h")
 def command() -> None:
-    """Who sends most, and to how many new recipients: top."""
+    """Who sends most, and to how many new recipients: top; what the mail server's log comes to: log."""
 
 
 @command.command("top", epilog="Example:  lockdown senders top --by network --since 10m")
@@ -44,6 +46,38 @@ def top(by: str, since: timedelta, limit: int, config: Path | None, as_json: boo
     else:
         _print(found, limit, show_duration(since))
     return 3 if blind else 0
+
+
+@command.command("log", epilog="Example:  lockdown senders log /var/log/mail.log.1")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--limit", type=click.IntRange(1, 1000), default=5, show_default=True, help="The first so many of each.")
+@common_options
+def log(files: tuple[Path, ...], limit: int, config: Path | None, as_json: bool) -> int:
+    """A mail server's log in one picture, a million lines in seconds: of FILES, or of the logs of the settings."""
+    found = whole_log(load_settings(config).settings, files, limit)
+    if as_json:
+        print_json("senders-log", **asdict(found))
+    else:
+        _print_log(found)
+    return 0
+
+
+def _print_log(found: WholeLog) -> None:
+    click.echo(f"{found.lines:,} lines of a mail server, {found.first or '?'} to {found.last or '?'}")
+    if found.unread:
+        by = ", ".join(f"{daemon} {count:,}" for daemon, count in list(found.unread.items())[:5])
+        click.echo(paint(f"not understood: {sum(found.unread.values()):,} of them ({by})", fg="yellow"))
+    for name, part in found.parts.items():
+        if part:
+            click.echo()
+            rows = [
+                (row.value or "<>", f"{row.messages:,}", str(ByteSize(row.octets)) if row.octets else "-")
+                for row in part
+            ]
+            print_table(rows, (name, "times", "size"))
+    click.echo()
+    for stage, seconds in found.latency.items():
+        click.echo(f"half of all deliveries spent {seconds:g} s {stage}, or less")
 
 
 def _print(found: Top, limit: int, since: str) -> None:

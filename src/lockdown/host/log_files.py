@@ -51,14 +51,21 @@ BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
 # ── the whole of a file ──
 
 
-def picture_of(path: Path, processes: int | None = None) -> Picture:
-    """The full picture of one file, compressed or not, with as many processes as there are cores, or three."""
+def picture_of(*paths: Path, processes: int | None = None) -> Picture:
+    """The full picture of one log, of which these files, compressed or not, are the parts: the oldest first.
+
+    Each is read with as many processes as there are cores, or three.
+    """
+    return joined(picture for path in paths for picture in _parts(path, processes)).finished()
+
+
+def _parts(path: Path, processes: int | None) -> Iterator[Picture]:
     try:
         with opened(path) as file:
             if not isinstance(file, BufferedReader):
-                return _picture(blocks(file)).finished()
-        pieces = _pieces(path, _affordable(path, processes))
-        return joined(_side_by_side(path, pieces)).finished()
+                yield _picture(blocks(file))
+                return
+        yield from _side_by_side(path, _pieces(path, _affordable(path, processes)))
     except BROKEN as error:
         raise _unreadable(path, error) from error
 
@@ -233,6 +240,8 @@ class Position:
     offset: int = 0
     head: bytes = b""
     """Its first octets."""
+    cursor: str = ""
+    """Of the journal instead: its last entry that was told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +251,8 @@ class Piece:
     octets: bytes
     missed: tuple[str, ...] = ()
     """What of the log was not read, in words."""
+    foreign: int = 0
+    """Entries of the journal in the mail server's name, by a user who is none."""
 
 
 @dataclass(slots=True)
@@ -410,8 +421,3 @@ def _is(path: Path, before: Position) -> bool:
 
 def _reaches(file: BinaryIO, offset: int) -> bool:
     return file.seek(offset) == offset
-
-
-def follow(paths: list[Path], positions: Callable[[Path], Position]) -> list[LogFollower]:
-    """A follower for each log that is there."""
-    return [LogFollower(path, positions(path)) for path in paths if path.exists()]
