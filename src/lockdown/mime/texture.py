@@ -2,9 +2,10 @@
 
 A flood whose every letter is varied has no digest in common, but hardly a bit of these. Each word of more than three
 letters votes on each bit, once; all votes are added as one long number, a lane of eight bits for each bit: so it costs
-some 7 us where counting bit by bit would cost a millisecond. Measured on 1,214 letters of the SpamAssassin corpus: of
+some 10 us where counting bit by bit would cost a millisecond. Measured on 1,214 letters of the SpamAssassin corpus: of
 all pairs 5 in 10,000 are near, most of them copies; of letters in which every tenth word was changed and one was added
-to each line, 95 in 100 are near their common middle; of every fifth, 69. More words tell no more.
+to each line, 95 in 100 are near their common middle; of every fifth, 69. Of fewer words letters whose lines are
+shuffled would each show others.
 
 Fails as: 0 for a text with too few words to be told from others. Pure; never raises.
 """
@@ -15,11 +16,11 @@ from hashlib import blake2b
 from zlib import crc32
 
 BITS = 64
-LEAST, MOST = 12, 32
+LEAST, MOST = 12, 64
 """Words: of fewer a single one would turn many bits; of more than 127 the lanes would overflow."""
 NEAR = 14
 """So many bits may differ."""
-_MOST_TEXT = 500
+_MOST_TEXT = 900
 _SHORT = 3
 _TABLE = 1024
 _MOST_KNOWN = 20_000

@@ -77,6 +77,8 @@ SPREAD_NETWORKS, SPREAD_SHARE = 10, 0.5
 """So many networks, and none of them with more than this share: nobody's address explains it."""
 BOUNCES_MOST = 20
 DOMAINS, DOMAINS_SHARE = 15, 0.4
+UNASKED = 20
+"""Of these so many within ten minutes are asked for by nobody."""
 RELAY_MOST, RELAY_FACTOR = 200, 5.0
 SLOW_SECONDS, SLOW_FACTOR, SLOW_DELIVERIES = 10.0, 5.0, 20
 OVERLAP = 0.7
@@ -369,12 +371,14 @@ def _subscribed(recipient: str, seen: Sequence[Seen]) -> Alarm | None:
     What nobody needs at once is held for the term: confirmations and lists of senders whom this recipient does not
     know.
     """
-    if len(seen) < FLOOR or sum(one.spam for one in seen) > SPAM_SHARE * len(seen):
+    unasked = sum(_UNASKED in one.keys for one in seen)
+    if (len(seen) < FLOOR and unasked < UNASKED) or sum(one.spam for one in seen) > SPAM_SHARE * len(seen):
         return None
     proven = {key[1] for one in seen for key in one.keys if key[0] in (Dimension.DKIM, Dimension.SPF)}
-    if len(proven) < max(DOMAINS, DOMAINS_SHARE * len(seen)):
+    # On one mailing list write people of many domains, too, and all of it comes from one.
+    senders = {key[1].rpartition("@")[2] for one in seen for key in one.keys if key[0] is Dimension.SENDER}
+    if min(len(proven), len(senders)) < max(DOMAINS, DOMAINS_SHARE * len(seen)):
         return None
-    unasked = sum(_UNASKED in one.keys for one in seen)
     match: Match = ((Dimension.RECIPIENT, recipient), _UNASKED)
     words = f"{unasked} of {len(seen)} are confirmations and lists of senders whom {recipient} does not know"
     return Alarm(
@@ -386,11 +390,11 @@ def _subscribed(recipient: str, seen: Sequence[Seen]) -> Alarm | None:
         "everywhere by somebody else.",
         "each sender is honest, so nobody is blocked: of strangers, confirmations and lists wait in quarantine; "
         "acquaintances, answers, and what is about orders and passwords are delivered"
-        if unasked >= FLOOR
+        if unasked >= UNASKED
         else "they are delivered: hardly any is a confirmation of a stranger; something that matters may drown in them",
         _evidence(seen),
         "ask the recipient for orders, transfers and changed passwords of these hours",
-        wishes=(Restrain(match, Rung.QUARANTINE, TERM, unasked / len(seen), 0.0, words),) if unasked >= FLOOR else (),
+        wishes=(Restrain(match, Rung.QUARANTINE, TERM, unasked / len(seen), 0.0, words),) if unasked >= UNASKED else (),
     )
 
 
