@@ -60,6 +60,25 @@ def test_what_has_ended_says_how_and_is_not_offered_to_be_undone() -> None:
     assert all(undo == "" for _, _, undo in moments)
 
 
+def test_what_a_person_has_undone_is_no_longer_offered_to_be_undone() -> None:
+    now, until = OPENED + 5 * MINUTE, OPENED + 60 * MINUTE
+    answers = tuple(
+        Answer(OPENED, what, True, until, undo)
+        for what, undo in (
+            ("r3: put off", "lockdown block remove r3"),
+            ("blocked", f"lockdown block remove {NET}"),
+            ("held", "lockdown user release anna"),
+        )
+    )
+    incident, lifted = replace(FLOOD, answers=answers), replace(DEFERRED, ended_at=now, ended_by="ann")
+    terms = {NET: [BlockRecord(NET, "flood", OPENED, until, AUTOMATIC, now, "ann")]}
+    offered = [one.undo for one in timeline(incident, now, [DEFERRED], {}, ["anna"]) if one.what == "answered"]
+    assert offered == [answer.undo for answer in answers]
+    for of_it in (timeline(incident, now, [lifted], terms, []), timeline(incident, now, [lifted], terms, ["bert"])):
+        assert [one.undo for one in of_it if one.undo] == []
+    assert [one.undo for one in timeline(incident, now, [lifted], terms) if one.undo] == ["lockdown user release anna"]
+
+
 def test_mail_that_lies_in_quarantine_is_told_after_its_term_too_with_what_releases_it() -> None:
     holds = replace(DEFERRED, rung=Rung.QUARANTINE)
     for later in (OPENED + 30 * MINUTE, OPENED + timedelta(hours=3)):

@@ -25,6 +25,7 @@ from lockdown.cli.options import (
     wrapped,
 )
 from lockdown.engine.alert_health import told_of
+from lockdown.engine.grip import grips
 from lockdown.engine.incidents import gravest_first
 from lockdown.engine.looked import not_watched
 from lockdown.engine.settings_files import load_settings
@@ -38,6 +39,7 @@ _COMMIT_SECONDS = 10.0
 _SHOWN = 20
 _MOST_ANSWERS = 3
 """In the list: the story has all of them."""
+_DONE = ("answered", "not done", "ended")
 _TIMELINE = 28
 _LOOKED_AT = 200
 """Newest incidents, for those that are related."""
@@ -60,22 +62,25 @@ def list_incidents(everything: bool, limit: int, config: Path | None, as_json: b
     with open_existing(settings) as (store, _):
         is_open = gravest_first(store.open_incidents())
         past = [one for one in store.incidents(limit=limit) if not one.is_open] if everything else []
+        moments = _moments(store, is_open[0], now) if is_open else ()
     if as_json:
         shown = [*is_open[:limit], *past]
         told = [fields(incident) for incident in shown]
         print_json("incident-list", open=len(is_open), not_watched=blind, incidents=told)
     else:
-        _print_list(is_open, past, blind, now)
+        _print_list(is_open, past, moments, blind, now)
     return 1 if is_open else 3 if blind else 0
 
 
-def _print_list(is_open: list[Incident], past: list[Incident], blind: str, now: datetime) -> None:
+def _print_list(
+    is_open: list[Incident], past: list[Incident], moments: tuple[Moment, ...], blind: str, now: datetime
+) -> None:
     if is_open:
         gravest = is_open[0]
         more = f"     (and {len(is_open) - 1} more)" if len(is_open) > 1 else ""
         for line in wrapped(f"{printable(gravest.says)}{more}", 0):
             click.echo(paint(line, fg=_COLOURS[gravest.severity], bold=True))
-        _print_meanwhile(gravest, now)
+        _print_meanwhile(gravest, moments)
         click.echo()
         print_table([_row(one, now) for one in is_open[:_SHOWN]], ("id", "severity", "since (UTC)", "seen", "what"))
         if len(is_open) > _SHOWN:
@@ -136,7 +141,7 @@ def show(id: int, config: Path | None, as_json: bool) -> int:
 
 def _moments(store: Store, incident: Incident, now: datetime) -> tuple[Moment, ...]:
     blocks = {network: store.block_history(network) for network in blocked_networks(incident)}
-    return timeline(incident, now, store.restraint_history(incident.opened_at), blocks)
+    return timeline(incident, now, store.restraint_history(incident.opened_at), blocks, grips())
 
 
 def _print_story(
@@ -193,18 +198,13 @@ def _moment_fields(moment: Moment) -> dict[str, object]:
     return {"at": at, "what": moment.what, "says": moment.says, "until": until, "undo": moment.undo}
 
 
-def _print_meanwhile(incident: Incident, now: datetime) -> None:
-    if incident.meanwhile and incident.is_open:
+def _print_meanwhile(incident: Incident, moments: tuple[Moment, ...]) -> None:
+    """What was done of late, and what would undo it while it runs."""
+    if incident.meanwhile:
         print_labelled("meanwhile", incident.meanwhile)
-    for answer in incident.answers[-_MOST_ANSWERS:]:
-        print_labelled("answered" if answer.done else "not done", _in_words(answer, now))
-
-
-def _in_words(answer: Answer, now: datetime) -> str:
-    is_running = answer.until is not None and answer.until > now
-    until = f", until {answer.until:%F %H:%M}Z" if answer.until else ""
-    undo = f"; undo: {answer.undo}" if answer.undo and is_running else ""
-    return f"{answer.at:%H:%M} {answer.says}{until}{undo}"
+    for moment in [one for one in moments if one.what in _DONE][-_MOST_ANSWERS:]:
+        undo = f"; undo: {moment.undo}" if moment.undo else ""
+        print_labelled(moment.what, f"{moment.at:%H:%M} {moment.says}{_until(moment)}{undo}")
 
 
 @command.command("close", epilog="Example:  lockdown incident close 7")

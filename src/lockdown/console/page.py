@@ -227,7 +227,8 @@ def _more(incidents: int, holds: int) -> Iterator[str]:
 
 
 def _story(incident: Incident, facts: Facts) -> Story:
-    moments = timeline(incident, facts.now, _known(facts.restraints))
+    held = frozenset(one.user for one in facts.accounts)
+    moments = timeline(incident, facts.now, _known(facts.restraints), held=held)
     return Story(incident.number, incident.says, tuple(map(_moment_row, moments)))
 
 

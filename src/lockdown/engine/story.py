@@ -6,7 +6,7 @@ What it knows: the incident's own record, the restraints that answer it, the ter
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,6 +20,7 @@ from lockdown.model.restraint import Restraint, match_in_words
 from lockdown.model.traffic import Rung
 
 _UNDO_BLOCK = "lockdown block remove "
+_UNDO_GRIP = "lockdown user release "
 SO_FAR = "so far"
 _NEAR = timedelta(hours=1)
 
@@ -40,12 +41,18 @@ def timeline(
     now: datetime,
     restraints: Iterable[Restraint] = (),
     blocks: Mapping[str, Sequence[BlockRecord]] | None = None,
+    held: Collection[str] | None = None,
 ) -> tuple[Moment, ...]:
-    """All that is known, the oldest first; what still runs tells its effect as of now."""
+    """All that is known, the oldest first; what still runs tells its effect as of now.
+
+    `held` are the accounts that are held now; None: nobody has looked.
+    """
+    restraints = [one for one in restraints if one.incident == incident.number]
+    over = _ended_before_its_term(restraints, blocks or {}, held, now)
     moments = [
         Moment(incident.opened_at, "opened", "the watch has seen it for the first time"),
-        *_answers(incident.answers, now),
-        *_restraints((one for one in restraints if one.incident == incident.number), now),
+        *_answers(incident.answers, over, now),
+        *_restraints(restraints, now),
         *_blocks(incident, blocks or {}, now),
         *_seen(incident),
     ]
@@ -82,9 +89,28 @@ def _meet(one: Network, other: Network) -> bool:
     return one.version == other.version and one.overlaps(other)
 
 
-def _answers(answers: Iterable[Answer], now: datetime) -> Iterator[Moment]:
+def _ended_before_its_term(
+    restraints: Iterable[Restraint],
+    blocks: Mapping[str, Sequence[BlockRecord]],
+    held: Collection[str] | None,
+    now: datetime,
+) -> Callable[[str], bool]:
+    """Whether what this command would undo was undone already: the answer itself only knows its term."""
+    ended = {f"{_UNDO_BLOCK}{one.id}" for one in restraints if not one.runs(now)}
+    for network, terms in blocks.items():
+        if terms and all(term.ended_at is not None for term in terms):
+            ended.add(f"{_UNDO_BLOCK}{network}")
+
+    def is_over(undo: str) -> bool:
+        user = undo.removeprefix(_UNDO_GRIP) if undo.startswith(_UNDO_GRIP) else ""
+        return undo in ended or bool(user and held is not None and user not in held)
+
+    return is_over
+
+
+def _answers(answers: Iterable[Answer], is_over: Callable[[str], bool], now: datetime) -> Iterator[Moment]:
     for one in answers:
-        runs = one.until is None or one.until > now
+        runs = (one.until is None or one.until > now) and not is_over(one.undo)
         yield Moment(one.at, "answered" if one.done else "not done", one.says, one.until, one.undo if runs else "")
 
 
