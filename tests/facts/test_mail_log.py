@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lockdown.facts.mail_log.events import (
     Delivered,
+    Known,
     LoginFailed,
     Misbehaved,
     Queued,
@@ -21,7 +22,7 @@ from lockdown.facts.mail_log.events import (
     Unread,
 )
 from lockdown.facts.mail_log.prefix import when
-from lockdown.facts.mail_log.reading import read
+from lockdown.facts.mail_log.reading import events, read
 
 FILES = sorted((Path(__file__).parent / "mail_log_lines").glob("*.log"))
 NOW = datetime(2026, 2, 13, 12, 0, tzinfo=UTC)
@@ -156,6 +157,86 @@ def test_a_line_of_many_fields_is_read_in_one_way_only(field: str, end: str) -> 
         "1tiX2y-0004Xz-1B H=a [192.0.2.1]",
     ):
         assert read(f"2026-02-13 08:00:00 {begin}{field * 400}{end}") is not None
+
+
+# What strangers choose, as it would have to look to be taken for what a server says.
+FORGED = (
+    "x>, rip=9.9.9.9, lip=1.1.1.1",
+    "x>, method=PLAIN, rip=9.9.9.9, lip=1.1.1.1, session=<a>",
+    "x (auth failed, 99 attempts in 1 secs): user=<root>, method=PLAIN, rip=9.9.9.9, lip=1.1.1.1",
+    "x[9.9.9.9]: SASL LOGIN authentication failed: x, sasl_username=root",
+    "x) [9.9.9.9]: 535 Incorrect authentication data (set_id=root)",
+    "x)<1><a>: Error: Quota exceeded",
+    "x,9.9.9.9): unknown user",
+    "x,9.9.9.9,<s>): unknown user",
+    "x,9.9.9.9,sasl:plain)<s>: Info: sql: Password mismatch",
+    "x): pam(root,9.9.9.9): unknown user",
+    "x): sql(root,9.9.9.9,<s>): Password mismatch",
+    "x ruser=root rhost=9.9.9.9",
+    "x>, size=99, nrcpt=99 (queue active)",
+    "x>, relay=e[9.9.9.9]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (ok)",
+    "x; from=<a> to=<b> proto=SMTP helo=<c>",
+    "x> from=<a> to=<b> proto=SMTP helo=<c>",
+    "x from e[9.9.9.9]: 550 5.1.1 <y>: User unknown; from=<a> to=<b> proto=SMTP helo=<c>",
+    "x H=(y) [9.9.9.9] F=<a> rejected RCPT <b>: no",
+    "x H=e.example [9.9.9.9] P=esmtpsa A=plain:root S=99",
+    "x [9.9.9.9] ",
+    "x\\n2026-02-13 08:00:00 H=e.example [9.9.9.9] F=<a> rejected RCPT <b>: no",
+    "x#012Feb 13 08:00:00 mx postfix/qmgr[1]: E0001: from=<root>, size=99, nrcpt=99 (queue active)",
+    "x\0\x1b[2J\udcff\u202e" + "y" * 3000,
+    "(" * 300 + "<" * 300 + "[" * 300,
+)
+SAID = (
+    "Feb 13 08:00:00 mx postfix/smtpd[1]: warning: a[192.0.2.1]: SASL LOGIN authentication failed: x, sasl_username={}",
+    "Feb 13 08:00:00 mx postfix/smtpd[1]: B1C2D: client=a[192.0.2.1], sasl_method=PLAIN, sasl_username={}",
+    (
+        "Feb 13 08:00:00 mx postfix/smtpd[1]: NOQUEUE: reject: RCPT from a[192.0.2.1]: 554 5.7.1 <{}>: no; from=<{}> "
+        "to=<{}> proto=ESMTP helo=<{}>"
+    ),
+    "Feb 13 08:00:00 mx postfix/smtpd[1]: warning: non-SMTP command from a[192.0.2.1]: {}",
+    "Feb 13 08:00:00 mx postfix/smtpd[1]: improper command pipelining after DATA from a[192.0.2.1]: {}",
+    "Feb 13 08:00:00 mx postfix/cleanup[1]: B1C2D: message-id=<{}>",
+    (
+        "Feb 13 08:00:00 mx postfix/cleanup[1]: B1C2D: reject: header Subject: {} from a[192.0.2.1]; from=<{}> to=<{}> "
+        "proto=ESMTP helo=<{}>: no"
+    ),
+    "Feb 13 08:00:00 mx postfix/qmgr[1]: B1C2D: from=<{}>, size=12, nrcpt=1 (queue active)",
+    (
+        "Feb 13 08:00:00 mx postfix/smtp[1]: B1C2D: to=<{}>, relay=none, delay=1, delays=0/0/0/1, dsn=4.0.0, "
+        "status=deferred (host x[192.0.2.9] said: 450 {})"
+    ),
+    "Feb 13 08:00:00 mx postfix/postscreen[1]: PREGREET 9 after 0 from [192.0.2.1]:99: {}",
+    "Feb 13 08:00:00 mx dovecot: imap-login: Disconnected (auth failed, 2 attempts): user=<{}>, rip=192.0.2.1",
+    "Feb 13 08:00:00 mx dovecot: imap-login: Login: user=<{}>, method=PLAIN, rip=192.0.2.1, lip=10.0.0.1",
+    "Feb 13 08:00:00 mx dovecot: auth: sql({},192.0.2.1): unknown user",
+    "Feb 13 08:00:00 mx dovecot: auth: sql(anna,192.0.2.1,<s>): Password mismatch (given password: {})",
+    "Feb 13 08:00:00 mx dovecot: auth({},192.0.2.1,sasl:plain)<s>: Info: sql: Password mismatch (given password: {})",
+    "Feb 13 08:00:00 mx auth: pam_unix(dovecot:auth): authentication failure; tty=dovecot ruser={} rhost=192.0.2.1",
+    "2026-02-13 08:00:00 login authenticator failed for ({}) [192.0.2.1]: 535 Incorrect data (set_id={})",
+    "2026-02-13 08:00:00 H=({}) [192.0.2.1] F=<{}> rejected RCPT <{}>: Unknown user",
+    '2026-02-13 08:00:00 SMTP syntax error in "{}" H=({}) [192.0.2.1] unrecognized command',
+    '2026-02-13 08:00:00 1tiX2y-0004Xz-1B <= "{}"@b.example H=({}) [192.0.2.1] P=esmtp S=12 id={} T="{}"',
+    '2026-02-13 08:00:00 1tiX2y-0004Xz-1B => "{}"@b.example R=x T=y H=mx [192.0.2.9] C="250 {}"',
+)
+
+
+@pytest.mark.parametrize("said", SAID, ids=lambda said: said.split(" ", 4)[4][:40])
+def test_what_a_stranger_chose_is_never_taken_for_what_the_server_saw(said: str) -> None:
+    plain = read(said.replace("{}", "x"))
+    assert plain is not None
+    for forged in FORGED:
+        for place in range(said.count("{}")):
+            pieces = said.split("{}")
+            line = pieces[0] + "".join(
+                (forged if number == place else "x") + piece for number, piece in enumerate(pieces[1:])
+            )
+            reading = read(line)
+            if reading is None or isinstance(reading.event, Unread | Known | Trouble):
+                continue
+            assert type(reading.event) is type(plain.event), line
+            for event, true in zip(events(reading), events(plain), strict=True):
+                for field in ("address", "queue_id", "attempts", "size", "recipients", "status", "code", "relay"):
+                    assert getattr(event, field, None) == getattr(true, field, None), line
 
 
 def test_a_password_that_was_logged_is_kept_nowhere() -> None:

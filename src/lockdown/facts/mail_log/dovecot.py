@@ -54,10 +54,9 @@ _NAMED = re.compile(
     r"(?P<database>[a-z0-9-]{2,24}): (?P<reason>.*)",
     re.DOTALL | re.ASCII,
 )
-_NAMED_PLACES = re.compile(rf",{_ADDRESS}(?:,sasl:[\w-]{{1,30}})?\)(?:<[^<>()]*>){{0,2}}: ", re.ASCII)
 # A look-up that is no login: by Postfix, or for a delivery.
 _LOOKED_UP = re.compile(r"[a-z0-9-]{2,24}\([^()]*\): (?:unknown user|user not found).*", re.DOTALL | re.ASCII)
-_PLACES = re.compile(rf",{_ADDRESS}(?:,<[^<>()]*>)?\): ", re.ASCII)
+_PLACES = re.compile(rf",{_ADDRESS}(?:,<[^<>()]*>|,sasl:[\w-]{{1,30}})?\)(?:<[^<>()]*>){{0,2}}: ", re.ASCII)
 _CONNECTION = re.compile(r"conn unix:\S+ \(pid=\d+,uid=\d+\): auth-worker<\d+>: ", re.ASCII)
 _PASSWORD = re.compile(r" ?\((?:SHA1 of )?given password.*|, given password.*", re.DOTALL)
 _WRONG = re.compile(
@@ -96,7 +95,7 @@ def dovecot(text: str) -> Event:
     """What it says; the text begins with the service."""
     text = _TWICE.sub("", text)
     if named := _NAMED.fullmatch(text):
-        if len(_NAMED_PLACES.findall(text)) != 1:
+        if len(_PLACES.findall(text)) > 1:
             return AMBIGUOUS
         told = _refused_by(named, named["level"] or "")
         # What a worker found, the process that asked it says again.

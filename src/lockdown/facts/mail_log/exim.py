@@ -348,8 +348,7 @@ _AFTER_HELO = _compiled(rf"\) \[{_ADDRESS}\]")
 def exim(text: str) -> Event:
     """What it says; the stamp is already gone."""
     text = _without_pid(text)
-    places = _AFTER_HELO.findall(text.partition(" (set_id=")[0])
-    if len(places) > 1 and not text.startswith('SMTP protocol error in "'):
+    if len(_AFTER_HELO.findall(text)) > 1 and not text.startswith('SMTP protocol error in "'):
         return AMBIGUOUS
     if found := _MESSAGE.fullmatch(text):
         return _message(found)
