@@ -456,3 +456,27 @@ def test_an_answer_of_a_clock_that_was_set_back_is_ended_at_the_next_look(tmp_pa
         here.store.restrain(Restraint(match, Rung.DEFER, later, later + MINUTE, AUTOMATIC, "a flood")).result()
         here.look()
         assert here.store.active_restraints(here.now) == []
+
+
+def test_a_sender_who_clogs_the_queue_is_an_incident_that_says_what_could_not_be_done(tmp_path: Path) -> None:
+    log = tmp_path / "mail.log"
+    with site(tmp_path, f'[monitoring]\nmail_logs = ["{log}"]') as here:
+        stamp = f"{here.now:%Y-%m-%dT%H:%M:%S}+00:00 mx postfix"
+        lines = []
+        for number in range(150):
+            queue_id = f"4X{number:05X}BCDFG"
+            lines.append(f"{stamp}/smtpd[7]: {queue_id}: client=far.example[203.0.113.9]")
+            sender = "x@forged.example" if number % 3 else f"b{number}@good.example"
+            lines.append(f"{stamp}/qmgr[8]: {queue_id}: from=<{sender}>, size=1000, nrcpt=1 (queue active)")
+        log.write_text("\n".join(lines) + "\n")
+        here.use(f'[monitoring]\nmail_logs = ["{log}"]')
+        here.looks(4)
+        incident = here.open()["monitoring.queue-clogged"]
+        assert incident.says.startswith("100 of the 150 messages that wait in the queue are of x@forged.example (67%)")
+        told = [answer.says for answer in incident.answers]
+        assert any(says.startswith("queued mail with sender x@forged.example: not held") for says in told)
+        assert any("client 203.0.113.9 is put off (451)" in says for says in told)
+        with log.open("a") as file:
+            file.writelines(f"{stamp}/qmgr[8]: 4X{number:05X}BCDFG: removed\n" for number in range(150))
+        here.looks(25)
+        assert here.open() == {}
