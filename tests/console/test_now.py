@@ -132,7 +132,9 @@ def test_the_page_stays_short_whatever_happens() -> None:
     many = [replace(RESTRAINT, number=number) for number in range(100)]
     page = build(replace(facts(), restraints=many))
     assert len(page.holds) == MOST_ROWS
-    assert "51 more that hold: lockdown block list" in get(an_app(page)).body
+    assert "and 51 more: type <code>lockdown block list</code>" in get(an_app(page)).body
+    page = build(replace(facts(), incidents=[replace(FLOOD, number=number) for number in range(60)]))
+    assert "and 10 more: type <code>lockdown incident list</code>" in get(an_app(page)).body
 
 
 @pytest.mark.parametrize(

@@ -338,6 +338,22 @@ def test_that_nobody_watches_is_told_though_no_store_has_it_and_that_it_is_over(
     assert ["over: Nobody watches" in one["title"] for one in hook.bodies] == [False, True]
 
 
+def test_that_somebody_watches_again_is_told_over_a_restart(tmp_path: Path, store: Store, hook: Webhook) -> None:
+    (tmp_path / looked.FILE).touch()
+    looked.note(tmp_path, NOW)
+    wanted = settings_for(tmp_path, f"{hook.url}/x")
+    teller = Teller(wanted, tmp_path, store)
+    for minute in (0, 5):
+        teller.round(NOW + minute * MINUTE)
+    after = Teller(wanted, tmp_path, store)
+    after.round(NOW + 20 * MINUTE)
+    assert len(hook.bodies) == 1
+    looked.note(tmp_path, NOW + 21 * MINUTE)
+    for minute in (21, 40):
+        after.round(NOW + minute * MINUTE)
+    assert ["over: Nobody watches" in one["title"] for one in hook.bodies][:2] == [False, True]
+
+
 def test_after_a_long_stop_nobody_is_woken_before_the_first_look(tmp_path: Path, store: Store, hook: Webhook) -> None:
     (tmp_path / looked.FILE).touch()
     looked.note(tmp_path, NOW - timedelta(days=3))

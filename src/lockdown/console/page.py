@@ -151,8 +151,9 @@ class Page:
     """It was looked at, and nothing does."""
     queue: str = ""
     waits: tuple[Row, ...] = ()
-    more: tuple[str, ...] = ()
-    """What there is more of than is shown."""
+    more_incidents: int = 0
+    """Than are shown."""
+    more_holds: int = 0
 
 
 def build(facts: Facts) -> Page:
@@ -182,7 +183,8 @@ def build(facts: Facts) -> Page:
         nothing_holds=not (holds or isinstance(facts.blocks, Unknown) or isinstance(facts.restraints, Unknown)),
         queue=queue,
         waits=tuple(map(Row, waits)),
-        more=tuple(_more(len(incidents), len(holds))),
+        more_incidents=max(0, len(incidents) - _MOST_INCIDENTS),
+        more_holds=max(0, len(holds) - MOST_ROWS),
     )
 
 
@@ -217,13 +219,6 @@ def _incident_row(incident: Incident) -> Row:
     since = f"{incident.opened_at:%m-%d %H:%M}"
     tone = "fail" if incident.severity in _GRAVE else "warn"
     return Row((str(incident.number), incident.severity.value, since, incident.says, incident.meanwhile, done), tone)
-
-
-def _more(incidents: int, holds: int) -> Iterator[str]:
-    if incidents > _MOST_INCIDENTS:
-        yield f"{incidents - _MOST_INCIDENTS} more incidents: lockdown incident list"
-    if holds > MOST_ROWS:
-        yield f"{holds - MOST_ROWS} more that hold: lockdown block list"
 
 
 def _story(incident: Incident, facts: Facts) -> Story:

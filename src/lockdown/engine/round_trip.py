@@ -14,15 +14,16 @@ import socket
 import ssl
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from lockdown.config import Settings, upstreams
+from lockdown.engine.at_once import Deed, at_once
 from lockdown.engine.canary import Arrival, Canary, open_canary
 from lockdown.engine.last_word import last_word, queue_id_of
 from lockdown.engine.targets import Mailbox, gateway_target, target_of
@@ -133,9 +134,8 @@ class RoundTrips:
         flown = read_flown(self._state)
         before = flown if isinstance(flown, Flown) else Flown()
         flights = [_Flight(way, secrets.token_hex(12), time.monotonic()) for way in self._ways()]
-        with ThreadPoolExecutor(max(1, len(flights)), "canary") as pool:
-            sending = [pool.submit(self._send, flight, now) for flight in flights]
-            arrived = self._find(flights, sending, before.waiting, now)
+        sending = at_once("canary", [partial(self._send, flight, now) for flight in flights])
+        arrived = self._find(flights, sending, before.waiting, now)
         rounds = {flight.way.name: _round(flight, arrived.get(flight.mark), now) for flight in flights}
         paths = {name: [*before.paths.get(name, ()), one][-MOST_ROUNDS:] for name, one in rounds.items()}
         keep_flown(self._state, Flown(paths=paths, waiting=self._waiting(before, flights, arrived, now)))
@@ -181,7 +181,7 @@ class RoundTrips:
     # ── and in ──
 
     def _find(
-        self, flights: list[_Flight], sending: list[Future[None]], late: dict[str, float], now: datetime
+        self, flights: list[_Flight], sending: list[Deed], late: dict[str, float], now: datetime
     ) -> dict[str, Arrival]:
         """What has arrived, the late ones too; all of it is removed."""
         oldest = min([*late.values(), now.timestamp()]) - _STEP_SECONDS
@@ -195,7 +195,7 @@ class RoundTrips:
         except (OSError, OperatorError, ValueError) as error:
             stage, why = "mailbox", _in_one_line(str(error))
         for one in sending:
-            one.result()
+            one.wait()
         for flight in flights:
             if flight.stage == "arrived":
                 flight.stage, flight.why = stage or "arrived", why or self._not_there(flight)
@@ -205,14 +205,14 @@ class RoundTrips:
         self,
         mailbox: Canary,
         flights: list[_Flight],
-        sending: list[Future[None]],
+        sending: list[Deed],
         late: Iterable[str],
         found: dict[str, Arrival],
     ) -> None:
         pause, waited_since = _LOOK_SECONDS[0], time.monotonic()
         while True:
             # What was not accepted yet is looked for afterwards: each stage comes after the one before.
-            is_sent = all(one.done() for one in sending)
+            is_sent = not any(one.is_alive() for one in sending)
             wanted = {flight.mark: flight for flight in flights if flight.stage == "arrived"}
             for mark, arrival in mailbox.arrivals([*wanted, *late]).items():
                 if mark in wanted:

@@ -15,7 +15,6 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -28,6 +27,7 @@ from lockdown.config import Settings
 from lockdown.engine import alert_paths
 from lockdown.engine.alert_paths import NotTold, Outcome, Sender, Told
 from lockdown.engine.alerts import Known, Memory, Notice, Words, after, due, forgotten, in_words, lately, moment, news
+from lockdown.engine.at_once import at_once
 from lockdown.engine.looked import LATE, not_watched
 from lockdown.engine.room import room_of
 from lockdown.model.alarm import Incident
@@ -42,6 +42,8 @@ WITHIN_SECONDS = 45.0
 """For one message over one path, whatever it hangs in."""
 _LOCK = "alerts.lock"
 _MOST_INCIDENTS = 1000
+_NO_NUMBER = 0
+"""Of the one incident that stands in no store."""
 _FIRST_PAUSE = timedelta(minutes=1)
 _LONGEST_PAUSE = timedelta(hours=1)
 
@@ -88,7 +90,7 @@ class Teller:
             return
         told = self._read()
         incidents = _incidents(self._store)
-        if unwatched := self._nobody_watches(now):
+        if unwatched := self._nobody_watches(told, now):
             incidents[unwatched.number] = unwatched
 
         def tell_over(url: str, name: str) -> None:
@@ -96,12 +98,12 @@ class Teller:
             self._tell_one(url, msgspec.structs.replace(memory, name=name), incidents, now)
 
         # Side by side: who is told over a slow path must not keep the others in the dark.
-        with ThreadPoolExecutor(len(urls), "alerts") as paths:
-            for _ in paths.map(tell_over, urls, names_of(urls)):
-                pass
+        named = zip(urls, names_of(urls), strict=True)
+        for path in at_once("alerts", [partial(tell_over, url, name) for url, name in named]):
+            path.wait()
         self._forget_others(frozenset(map(key_of_path, urls)))
 
-    def _nobody_watches(self, now: datetime) -> Incident | None:
+    def _nobody_watches(self, told: ToldFile, now: datetime) -> Incident | None:
         """What no incident of the store can tell of: that none can come in, as on a full disk."""
         if self._began is None or now < self._began:
             self._began = now  # after a start the first look is yet to come
@@ -111,8 +113,9 @@ class Teller:
             why = f"{why}; the disk of {room.path} is full"
         if why and (self._unwatched is None or not self._unwatched.is_open):
             self._unwatched = unwatched(why, now)
-        elif not why and self._unwatched is not None and self._unwatched.is_open:
-            self._unwatched = replace(self._unwatched, closed_at=now, closed_by=AUTOMATIC)
+        before = self._unwatched or (unwatched("before a restart nobody did", now) if _was_told(told) else None)
+        if before is not None and before.is_open and not not_watched(self._state, now):
+            self._unwatched = replace(before, closed_at=now, closed_by=AUTOMATIC)
         return self._unwatched
 
     def _tell_one(self, url: str, memory: PathMemory, incidents: Mapping[int, Incident], now: datetime) -> None:
@@ -229,6 +232,10 @@ def unwatched(why: str, now: datetime) -> Incident:
         name, name, "the watch", "", Severity.CRITICAL, says, now, now, meanwhile,
         next_command="lockdown doctor",
     )  # fmt: skip
+
+
+def _was_told(told: ToldFile) -> bool:
+    return any(path.known[_NO_NUMBER].is_open for path in told.paths.values() if _NO_NUMBER in path.known)
 
 
 def _incidents(store: Store) -> dict[int, Incident]:
