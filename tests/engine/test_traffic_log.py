@@ -189,6 +189,19 @@ def test_a_log_that_was_emptied_is_a_gap_that_is_counted(tmp_path: Path) -> None
     assert "1 times something of it could not be read, the last: the log was emptied" in looked_at(server)[0][1]
 
 
+def test_a_log_that_stays_away_is_one_gap(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    server.says("qmgr", "4X00001BCDFG: removed")
+    server.reads.read(server.now)
+    server.path.unlink()
+    for _ in range(5):
+        server.reads.read(server.now)
+    server.reads.keep()
+    sight = read_sight(tmp_path)
+    assert sight is not None and sight.gaps == 1
+    assert "is not there" in server.counter.unseen_log
+
+
 def test_a_damaged_count_of_blindness_is_begun_anew(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"\xff{")
     assert read_sight(tmp_path) is None

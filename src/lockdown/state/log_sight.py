@@ -19,6 +19,8 @@ _RECENT = 100_000
 _FEW = 100
 _MOST_BYTES = 64 * 1024
 _LONGEST_WORDS = 300
+_STAYS = "is not there"
+"""What every look finds again is one gap."""
 
 
 class LogSight(msgspec.Struct):
@@ -35,6 +37,8 @@ class LogSight(msgspec.Struct):
     gaps: int = 0
     """Times that something of a log could not be read at all."""
     last_gap: str = ""
+    foreign: int = 0
+    """Entries of the journal in the mail server's name, by a user who is none: passed over."""
     closed: str = ""
     """The logs that may not be read, in words."""
     recent_lines: int = 0
@@ -49,12 +53,17 @@ class LogSight(msgspec.Struct):
         """The share of the lines of late that no pattern knows; 0 for so few that a share says nothing."""
         return self.recent_unread / self.recent_lines if self.recent_lines >= _FEW else 0.0
 
-    def add(self, at: float, lines: int, unread: Counter[str], misdated: int, missed: Iterable[str]) -> None:
+    def add(
+        self, at: float, lines: int, unread: Counter[str], misdated: int, missed: Iterable[str], foreign: int = 0
+    ) -> None:
         """What one look came to."""
         self.at, self.lines, self.misdated = at, self.lines + lines, self.misdated + misdated
+        self.foreign += foreign
         for daemon, count in unread.items():
             self.unread[daemon] = self.unread.get(daemon, 0) + count
         for words in missed:
+            if words == self.last_gap and words.endswith(_STAYS):
+                continue
             self.gaps, self.last_gap = self.gaps + 1, words[:_LONGEST_WORDS]
         self.recent_lines, self.recent_unread = self.recent_lines + lines, self.recent_unread + unread.total()
         if self.recent_lines > _RECENT:
@@ -81,6 +90,7 @@ def sight_numbers(state: Path) -> bytes:
         ("lockdown_mail_log_lines", "Lines of the mail server's log that were read.", sight.lines),
         ("lockdown_mail_log_misdated", "Lines whose stamp is none, or lies in the future.", sight.misdated),
         ("lockdown_mail_log_gaps", "Times that something of the log could not be read at all.", sight.gaps),
+        ("lockdown_mail_log_foreign", "Entries in the mail server's name, by a user who is none.", sight.foreign),
     ):
         Counter(name, says, registry=registry).inc(value)
     unread = Counter("lockdown_mail_log_unread", "Lines that no pattern knows.", ["daemon"], registry=registry)

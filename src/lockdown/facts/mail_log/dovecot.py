@@ -93,8 +93,9 @@ _MASTER = re.compile(r"(?P<level>Info|Warning|Error|Fatal|Panic): .*|Dovecot v.*
 
 def dovecot(text: str) -> Event:
     """What it says; the text begins with the service."""
-    text = _TWICE.sub("", text)
-    if named := _NAMED.fullmatch(text):
+    if text.startswith("dovecot: "):
+        text = _TWICE.sub("", text)
+    if text.startswith("auth") and (named := _NAMED.fullmatch(text)):
         if len(_PLACES.findall(text)) > 1:
             return AMBIGUOUS
         told = _refused_by(named, named["level"] or "")

@@ -524,7 +524,8 @@ def _first(table: Iterable[tuple[re.Pattern[str], Maker]], text: str) -> Event |
 
 def postfix(daemon: str, text: str) -> Event:
     """What this daemon says."""
-    text = _SOLARIS.sub("", text)
+    if text.startswith("[ID "):
+        text = _SOLARIS.sub("", text)
     # Of a log under attack these are most lines, and they would be tried last.
     if text.startswith("warning: "):
         return _complaint_of(text)
