@@ -14,7 +14,7 @@ ANNA = "anna@example.org"
 
 @pytest.fixture
 def known(tmp_path: Path) -> Correspondents:
-    return Correspondents(tmp_path)
+    return Correspondents(tmp_path, pairs=1024, letters=1024)
 
 
 def test_who_has_written_a_day_ago_is_an_acquaintance_of_that_mailbox_alone(known: Correspondents) -> None:
@@ -35,7 +35,7 @@ def test_whom_a_mailbox_has_written_to_is_known_at_once(known: Correspondents) -
 def test_thousands_of_strangers_displace_no_acquaintance(known: Correspondents) -> None:
     known.met(ANNA, ["friend.example"], NOW)
     known.wrote(ANNA, [])
-    for number in range(400_000):
+    for number in range(4000):
         known.met("zoe@example.org", [f"{number}"], NOW + number)
     assert known.knows(ANNA, ["friend.example"], NOW + KNOWN_AFTER) and known.writes(ANNA)
 
@@ -50,12 +50,12 @@ def test_what_went_out_is_known_after_the_days_a_letter_may_take_to_come_back(kn
 
 
 def test_where_letters_had_to_be_forgotten_it_is_not_known_what_went_out_before(known: Correspondents) -> None:
-    for number in range(100_000):
+    for number in range(2000):
         known.went_out(str(number), NOW + number)
     assert not known.has_sent("0")
-    assert known.has_sent("99999")
+    assert known.has_sent("1999")
     assert not known.knows_what_went_out(NOW + RETURNED_WITHIN + 100)
-    assert known.knows_what_went_out(NOW + 100_000 + RETURNED_WITHIN)
+    assert known.knows_what_went_out(NOW + 2000 + RETURNED_WITHIN)
 
 
 def test_another_process_sees_what_one_has_learnt(tmp_path: Path) -> None:

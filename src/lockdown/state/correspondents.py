@@ -22,7 +22,7 @@ RETURNED_WITHIN = 5 * 86400.0
 """So long servers go on trying before they give a letter back (RFC 5321 4.5.4.1)."""
 PAIRS, LETTERS = "acquaintances", "letters-out"
 """Files below the state directory."""
-_PAIR_SLOTS, _LETTER_SLOTS = 262_144, 65_536
+MOST_PAIRS, MOST_LETTERS = 262_144, 65_536
 _WRITTEN = 1.0
 _TIME = struct.Struct("<d")
 
@@ -30,9 +30,9 @@ _TIME = struct.Struct("<d")
 class Correspondents:
     """Both of one state directory; times are Unix times."""
 
-    def __init__(self, directory: Path) -> None:
-        self._pairs = SharedTable(directory / PAIRS, digest_bytes=8, value_bytes=_TIME.size, slots=_PAIR_SLOTS)
-        self._letters = SharedTable(directory / LETTERS, digest_bytes=8, value_bytes=_TIME.size, slots=_LETTER_SLOTS)
+    def __init__(self, directory: Path, *, pairs: int = MOST_PAIRS, letters: int = MOST_LETTERS) -> None:
+        self._pairs = SharedTable(directory / PAIRS, digest_bytes=8, value_bytes=_TIME.size, slots=pairs)
+        self._letters = SharedTable(directory / LETTERS, digest_bytes=8, value_bytes=_TIME.size, slots=letters)
 
     # ── who knows whom ──
 
