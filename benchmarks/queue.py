@@ -43,7 +43,7 @@ FLOODER, FRIEND = "flood@example.net", "friend@example.com"
 def measure(setup: Setup) -> Measured:
     """Contain, undo, delete; and the peer, in alternating rounds."""
     place = setup.place("queue")
-    contained, deleted, peer, undone = [], [], [], []
+    contained, deleted, peer, undone, restored = [], [], [], [], []
     rounds = min(3, max(2, setup.rounds))
     with _postfix(place) as etc:
         hands = postfix_queue_here(str(etc))
@@ -63,7 +63,9 @@ def measure(setup: Setup) -> Measured:
             held = _hold(surgery)
             deleted.append(_timed(partial(surgery.delete, held.id, "bench"))[0])
             _check(hands, held=0, waiting=WANTED)
-            _fill(hands, models)
+            restored.append(_timed(partial(surgery.undo, held.id, "bench"))[0])
+            _check(hands, held=FLOOD, waiting=WANTED)
+            surgery.undo(held.id, "bench")
             peer.append(_timed(partial(_peer, etc))[0])
             _check(hands, held=0, waiting=WANTED)
             shutil.rmtree(state)
@@ -72,6 +74,7 @@ def measure(setup: Setup) -> Measured:
     yield Figure("queue", "found and held, the slowest", max(contained), "s", how)
     yield Figure("queue", "released again", median(undone), "s", how)
     yield Figure("queue", "archived and deleted", median(deleted), "s", f"{how}; can be put back")
+    yield Figure("queue", "put back after that", median(restored), "s", f"{how}; in hold, octet for octet")
     yield Figure("queue", "postqueue -j | jq | postsuper -d -", median(peer), "s", f"{how}; cannot be taken back")
     yield Figure("queue", "contained faster than the peer", median(peer) / median(contained), "times", "of the medians")
 

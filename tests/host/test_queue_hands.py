@@ -205,6 +205,14 @@ def test_of_two_surgeries_at_once_each_message_is_held_by_one(spool: Spool) -> N
     assert sorted(names) == sorted(spool.there("hold")) and sum(it.count for it in held) == 60
 
 
+def test_what_somebody_else_has_held_meanwhile_is_his(spool: Spool) -> None:
+    spool.put()
+    preview = previewed(spool.hands, HOLD, NOW)
+    assert spool.hold().count == 1
+    held = spool.surgery.hold(preview, "", "tester", NOW)  # type: ignore[arg-type]
+    assert (held.count, held.gone) == (0, 1) and "could not be held" not in held.says
+
+
 def test_of_two_deletions_at_once_one_is_done(spool: Spool) -> None:
     spool.put()
     held = spool.hold()

@@ -20,6 +20,7 @@ from pathlib import Path
 from lockdown.agent import client
 from lockdown.engine.queue import QueueSurgery, hands_here
 from lockdown.engine.queue_record import record
+from lockdown.facts.queue_entries import postfix_entry
 from lockdown.facts.queue_file import queue_file
 from lockdown.host.commands import run
 from lockdown.host.queue_hands import PostfixQueue
@@ -147,7 +148,8 @@ class DrilledQueue:
         listed = run(["postqueue", "-j"], _SECONDS)
         if isinstance(listed, Unknown):
             raise OSError(0, listed.why)
-        return sum(queue == "hold" and id in ids for id, queue in _listed(listed))
+        entries = filter(None, map(postfix_entry, listed.encode().splitlines()))
+        return sum(entry.queue == "hold" and entry.queue_id in ids for entry in entries)
 
     def _escaped(self, arrived: Callable[[], int]) -> int:
         until = time.monotonic() + _ESCAPE_SECONDS
@@ -164,10 +166,3 @@ class DrilledQueue:
         with suppress(OperatorError, OSError):
             if deed:
                 shutil.rmtree(record(self._state, deed).folder)
-
-
-def _listed(said: str) -> Iterator[tuple[str, str]]:
-    for line in said.splitlines():
-        with suppress(ValueError, KeyError, TypeError):
-            entry = json.loads(line)
-            yield str(entry["queue_id"]), str(entry["queue_name"])

@@ -220,13 +220,24 @@ class PostfixQueue:
         """Put these on hold: first all that can simply be moved, then, through postsuper, what is being worked on."""
         outcome = Outcome()
         left: list[Fingerprint] = []
+        there = {path.rpartition("/")[2] for path in _files(f"{self.directory}/hold")}
         for one in found:
+            if one.message.id in there:
+                self._beside(one.message.fingerprint, outcome)
+                continue
             moved = self._move(one, outcome)
             if moved is not False:
                 (outcome.done if moved else left).append(one.message.fingerprint)
         if left:
             self._by_postsuper(left, outcome)
         return outcome
+
+    def _beside(self, one: Fingerprint, outcome: Outcome) -> None:
+        """That name is held already: by somebody else, or it is another message, whose end a move would be."""
+        if self.is_there(one, "hold"):
+            outcome.gone += 1
+        else:
+            outcome.fail(f"{one.id}: another message of that name is held already")
 
     def _move(self, one: Found, outcome: Outcome) -> bool | None:
         """Moved, gone, or (None) not to be moved by us."""
@@ -262,8 +273,6 @@ class PostfixQueue:
         return True
 
     def _rename(self, path: str, to: str) -> None:
-        if os.path.lexists(to):  # a rename would be the end of what lies there
-            raise FileExistsError(17, "a message of that name is held already")
         try:
             os.rename(path, to)
         except FileNotFoundError:
