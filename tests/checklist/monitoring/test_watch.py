@@ -75,6 +75,26 @@ def test_a_single_source_is_answered_by_its_address_before_a_hundred_messages(to
     assert "20 different, not proven, so not used" in alarm.says
 
 
+def test_a_single_source_is_seen_however_much_other_mail_a_large_server_has(town: Town) -> None:
+    newsletter(town, 2000)
+    bomb(town, 59)
+    assert town.alarms() == {}
+    bomb(town, 1)
+    assert town.alarms()["flood"].object == "client 203.0.113.9"
+
+
+@pytest.mark.parametrize("different", [{"dkim": "monitor.example"}, {"to": ""}])
+def test_many_messages_of_one_address_are_no_bomb_if_somebody_vouches_or_they_go_to_many(
+    town: Town, different: dict[str, str]
+) -> None:
+    newsletter(town, 2000)
+    for index in range(90):
+        to = different.get("to", "anna@example.org") or f"u{index}@example.org"
+        town.comes(client="203.0.113.9", sender="box@monitor.example", to=[to], dkim=different.get("dkim", ""),
+                   body=[f"m{index}"], subject="a disk is full")  # fmt: skip
+    assert town.alarms() == {}
+
+
 def test_several_addresses_of_one_network_are_answered_as_the_network(town: Town) -> None:
     for host in range(8):
         bomb(town, 8, f"203.0.113.{host + 1}")

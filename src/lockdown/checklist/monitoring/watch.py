@@ -69,6 +69,8 @@ HISTORY_DAYS = 7.0
 SAME_SHARE, SPAM_SHARE, UNKNOWN_SHARE = 0.5, 0.3, 0.3
 CROWDED = 8.0
 """Messages for each recipient: what is meant for many people is one for each."""
+POURED = 60
+"""Messages of one stranger's address to few people within ten minutes: a flood, however large the server is."""
 MANY = 300
 """Of one kind within ten minutes: a flood, whoever vouches for it."""
 QUIET_SHARE = 0.1
@@ -147,7 +149,9 @@ def _floods(traffic: Traffic) -> Iterator[Alarm]:
     hitters = sorted(traffic.hitters, key=lambda one: (-one.messages, _ORDER.index(one.key[0])))
     # One person is hit, however little of all mail that is.
     people = [one for one in hitters if one.key[0] is Dimension.RECIPIENT and one.messages >= FLOOR]
-    hitters = [one for one in hitters if one.key[0] not in _UNLABELLED and one.key != _NULL and is_beyond(one, traffic)]
+    poured = {one.key for one in hitters if _may_be_poured(one)}
+    hitters = [one for one in hitters if one.key[0] not in _UNLABELLED and one.key != _NULL]
+    hitters = [one for one in hitters if one.key in poured or is_beyond(one, traffic)]
     seen = _by_key(traffic, {one.key for one in (*hitters, *people)})
     told: list[set[int]] = []
     letters: set[int] = set()
@@ -169,6 +173,8 @@ def _floods(traffic: Traffic) -> Iterator[Alarm]:
             continue
         if is_newsletter(sums_of(seen[hitter.key]), traffic):
             letters.update(map(id, seen[hitter.key]))
+            continue
+        if not (is_beyond(hitter, traffic) or _is_poured(sums_of(seen[hitter.key]), traffic)):
             continue
         flood = _flood(hitter, seen[hitter.key], traffic)
         if flood is None:
@@ -229,6 +235,16 @@ def is_beyond(hitter: Hitter, traffic: Traffic) -> bool:
     share = hitter.messages / traffic.messages if traffic.messages else 0.0
     share_octets = hitter.octets / traffic.octets if traffic.octets and is_large else 0.0
     return max(share, share_octets) >= SHARE or _is_unusual(hitter.messages, hitter.usual, traffic)
+
+
+def _may_be_poured(hitter: Hitter) -> bool:
+    return hitter.key[0] is Dimension.CLIENT and hitter.messages >= POURED and not _is_normal(hitter)
+
+
+def _is_poured(sums: Sums, traffic: Traffic) -> bool:
+    """On few people, and nobody vouches for it: of a large server's mail one bomb is never a fifth."""
+    unproven = sums.messages - sums.proven if _is_proof_known(traffic) else 0
+    return sums.crowding >= CROWDED and unproven >= SAME_SHARE * sums.messages and not _comes_from_good(sums, traffic)
 
 
 def _is_normal(hitter: Hitter) -> bool:
