@@ -43,7 +43,9 @@ _HARMS = (
     (False, False, "refused by fixed limits"),
     (False, True, "put off by fixed limits, and sent again"),
 )
-_PROMISED = f", {Defence.LOCKDOWN}: wanted mail"
+_OF_OTHERS = ((False, "refused"), (True, "put off, and sent again"))
+"""Their limits are their answers."""
+_PROMISED = f", {Defence.LOCKDOWN}: wanted "
 _QUICK = 0.35
 _QUICK_ROUNDS = 2
 
@@ -65,9 +67,10 @@ class Attack:
 
 ATTACKS = (
     Attack("bomb", Mail.bomb, 30.0, most_delivered=100, most_seconds=10.0),
-    Attack("botnet", Mail.botnet, 200.0, most_seconds=180.0, newsletter=NEWSLETTER),
+    Attack("botnet", Mail.botnet, 190.0, most_seconds=180.0, newsletter=NEWSLETTER),
     Attack("list bomb", Mail.list_bomb, 60.0),
     Attack("backscatter", Mail.backscatter, 60.0),
+    Attack("varied botnet", Mail.varied, 60.0),
 )
 
 
@@ -207,9 +210,9 @@ def _keep(world: FloodWorld, rows: Sequence[Row]) -> None:
         (world.folder / "incidents").write_text(world.lockdown("incident", "list"))
 
 
-_BOMB, _BOTNET, _LIST_BOMB, _BACKSCATTER = (partial(_side_by_side, attack) for attack in ATTACKS)
+_BOMB, _BOTNET, _LIST_BOMB, _BACKSCATTER, _VARIED = (partial(_side_by_side, attack) for attack in ATTACKS)
 _AT_ONCE: tuple[tuple[Callable[[Path, float, Sequence[Path]], Measured], ...], ...] = (
-    (_BOMB,), (_BOTNET,), (_LIST_BOMB, _BACKSCATTER, flood_accounts.measured)
+    (_BOMB,), (_BOTNET,), (_VARIED, _LIST_BOMB, _BACKSCATTER, flood_accounts.measured)
 )  # fmt: skip
 """What runs beside each other: attacks of many letters have the machine for themselves."""
 
@@ -230,17 +233,26 @@ def _figures(
         yield Figure("flood", f"{name}: let through before the answer", outcome.before, "letters", how, most)
         latest = Target(Sign.AT_MOST, attack.most_seconds) if ours and attack.most_seconds else None
         yield Figure("flood", f"{name}: the first answer", outcome.first, "s", "by itself, no click", latest)
-    yield from _harms(name, outcome, newsletter, is_promised=ours)
+    yield from _harms(name, outcome, newsletter, ours=ours)
 
 
-def _harms(name: str, outcome: Outcome, newsletter: int, *, is_promised: bool) -> Iterator[Figure]:
-    for by_answer, late, words in _HARMS:
-        of_these = [one for one in outcome.harms if (one.by_answer, one.late) == (by_answer, late)]
-        harms = Counter(f"{one.kind}: {one.heard}" for one in of_these)
-        most = "; ".join(f"{count} × {harm}" for harm, count in harms.most_common(3))
-        how = f"of {outcome.wanted}, a newsletter to {newsletter} among them{': ' if most else ''}{most}"
-        target = Target(Sign.AT_MOST, 0) if is_promised and by_answer else None
-        yield Figure("flood", f"{name}: wanted mail {words}", len(of_these), "letters", how, target)
+def _harms(name: str, outcome: Outcome, newsletter: int, *, ours: bool) -> Iterator[Figure]:
+    if ours:
+        for by_answer, late, words in _HARMS:
+            harms = [one for one in outcome.harms if (one.by_answer, one.late) == (by_answer, late)]
+            target = Target(Sign.AT_MOST, 0) if by_answer else None
+            yield _harm(f"{name}: wanted mail {words}", harms, outcome, newsletter, target)
+        return
+    for late, words in _OF_OTHERS:
+        harms = [one for one in outcome.harms if one.late is late]
+        yield _harm(f"{name}: wanted mail {words}", harms, outcome, newsletter)
+
+
+def _harm(name: str, harms: Sequence[Harm], outcome: Outcome, newsletter: int, target: Target | None = None) -> Figure:
+    words = Counter(f"{one.kind}: {one.heard}" for one in harms).most_common(3)
+    most = "; ".join(f"{count} × {harm}" for harm, count in words)
+    how = f"of {outcome.wanted}, a newsletter to {newsletter} among them{': ' if most else ''}{most}"
+    return Figure("flood", name, len(harms), "letters", how, target)
 
 
 def _sum(harmed: Sequence[Figure]) -> Figure:

@@ -23,7 +23,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-RETRY_SECONDS = 15.0
+RETRY_SECONDS = 10.0
 TRIES = 3
 _SECONDS = 60.0
 """For one answer: longer than any delay that is meant as one."""

@@ -47,6 +47,17 @@ _CONFIRMATIONS = (
     ("Activate your account", "Hello,\n\nsomebody has registered with this address. https://{}/activate/{}\n"),
     ("Verify your e-mail address", "Hi there,\n\nverify your address to get started: https://{}/verify/{}\n"),
 )
+_VARIED = """\
+Good morning, a parcel for you has reached our depot
+and could not be brought to your door, since part of
+the street name was missing on the customs label.
+Please choose another day within the coming week and
+pay the small duty that was laid out by the carrier:
+https://{}.example/parcel
+Afterwards the driver comes between nine and noon, and
+nobody needs to be at home when he rings the doorbell.
+Parcels that nobody asks for return to their sender.
+"""
 _MOST_OCTETS = 60_000
 _DATE = "Date: Tue, 24 Nov 2026 09:00:00 +0000\r\n"
 _NOT_PLAIN = re.compile(rb"^Content-Type: (?!text/plain)|^Content-Transfer-Encoding: (?:base64|quoted)", re.I | re.M)
@@ -243,6 +254,19 @@ class Mail:
                     0, start + turn * gap, "botnet", "botnet", f"bot{number}", client, f"host{place}.dialup.example",
                     *self._forged(number),
                 )  # fmt: skip
+
+    def varied(self, seconds: float) -> Iterator[Letter]:
+        """A botnet again, and no two lines of its letters are the same: words, links and subjects are other ones."""
+        for letter in self.botnet(seconds, addresses=200):
+            name, domain = self._word(), f"{self._word()}.{self._word()}.example"
+            lines = [f"{line} {self._word()}" for line in _VARIED.format(self._word()).splitlines()]
+            self._random.shuffle(lines)
+            content = _letter(f"{name}@{domain}", letter.recipients[0], f"{self._word()} {self._word()}",
+                              f"{self._random.randrange(10**9)}.{domain}", "\n".join(lines))  # fmt: skip
+            yield replace(letter, label="varied", kind="varied", sender=f"{name}@{domain}", content=content)
+
+    def _word(self) -> str:
+        return "".join(self._random.choice("bdfgklmnprstvz") + self._random.choice("aeiou") for _ in range(3))
 
     def _anywhere(self) -> str:
         octets = (45 + self._random.randrange(150), *(self._random.randrange(1, 250) for _ in range(3)))
