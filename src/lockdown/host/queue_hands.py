@@ -61,7 +61,7 @@ _SECONDS = 120.0
 _LOGS = ("defer", "bounce", "trace")
 _UNFINISHED = ".lockdown."
 _AT_A_TIME = 1_000
-"""Files that are written before the disk is waited for."""
+"""So many more, and who asks is told."""
 Takes: TypeAlias = Callable[[Queued], bool]
 Tell: TypeAlias = Callable[[int], None]
 """Hears now and then how many are done."""
@@ -439,10 +439,8 @@ class PostfixQueue:
                 put.here += 1
             elif path := self._written(f"hold/{prefix}{read.id}", octets, mtime, owner, put):
                 fresh.append((read, path))
-            if len(fresh) == _AT_A_TIME:
-                self._name(fresh, put)
-                fresh.clear()
-                tell(len(put.done))
+                if len(fresh) % _AT_A_TIME == 0:
+                    tell(len(fresh))
         self._name(fresh, put)
         return put
 
