@@ -48,7 +48,7 @@ _TAG = re.compile(rb"[A-Za-z][\w.+-]*(?:/[\w.+-]+){0,3}/([\w.+-]+)\[\d+\]:")
 _DOVECOT = re.compile(rb"dovecot(?:\[\d+\])?:")
 _QUEUE_ID = re.compile(rb"(?!NOQUEUE)[0-9A-Za-z]{5,24}:")
 _MOST_KNOWN = 4_000
-_LONGEST_KNOWN = 200
+_LONGEST_KNOWN = 300
 
 
 _OTHER, _SMTPD, _QMGR, _CLEANUP, _DELIVERER, _DOVECOTS, _REST = range(7)
