@@ -328,19 +328,22 @@ class QueueSurgery:
     def _restore(self, kept: Record, by: str) -> str:
         with self._alone(kept):
             deed = self._in_state(kept, State.DELETED, State.DELETING)
-            # What came back has a new id, and differs in nothing else.
-            ours = {one[1:] for one in kept.messages()}
-            here = {one[1:] for one in self._held_of(ours)}
-            put = self._hands.restore(
-                kept.archive, deed.digest, lambda one: one[1:] in here or one[1:] not in ours,
-                _telling(kept, "put back", len(ours)),
-            )  # fmt: skip
+            listed = set(kept.messages())
+            # What came back has a new id, and differs in nothing else; of a flood, two may differ in their ids alone.
+            ours = {one[1:] for one in listed}
+            back = Counter(one[1:] for one in self._held_of(ours) if one not in listed)
+
+            def already(one: Fingerprint) -> bool:
+                back[one[1:]] -= 1
+                return back[one[1:]] >= 0 or one not in listed
+
+            put = self._hands.restore(kept.archive, deed.digest, already, _telling(kept, "put back", len(listed)))
             if put.failed:
                 raise _half_way(f"{len(put.done)} are back, {put.failed} are not", put.why, deed.id)
-            back = self._held_of(ours)
-            kept.write_messages(in_order(back))
-            kept.append("restored", by=by, count=len(back), octets=sum(one.size for one in back))
-        return f"{len(back)} messages are back, and held; to let them go: lockdown queue release {deed.id}"
+            held = self._held_of(ours)
+            kept.write_messages(in_order(held))
+            kept.append("restored", by=by, count=len(held), octets=sum(one.size for one in held))
+        return f"{len(held)} messages are back, and held; to let them go: lockdown queue release {deed.id}"
 
     def _held_of(self, ours: set[Anonymous]) -> list[Fingerprint]:
         found = self._hands.find(lambda it: it.queue in _IS_HELD and it.fingerprint[1:] in ours)
