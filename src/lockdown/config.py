@@ -423,8 +423,12 @@ class Monitoring(Section, frozen=True):
         tuple[str, ...], why("Networks whose rates and repetition are counted but never limited: your own relays.")
     ] = ()
     mail_logs: Annotated[
-        tuple[str, ...], why("Logs of the mail server behind, as far as they may be read: who sends, and how fast.")
-    ] = ("/var/log/mail.log",)
+        tuple[str, ...],
+        why(
+            "Logs of the mail server behind, as far as they may be read: who sends, and how fast. Files, or journal "
+            "(systemd's); auto is the file of syslog where one is written, else the journal."
+        ),
+    ] = ("auto",)
     shadow: Annotated[
         tuple[Literal["slow", "defer", "quarantine", "reject", "drop", "block", "hold", "grip"], ...],
         why("Kinds of automatic answers that are only told and counted, not given, while the others are."),

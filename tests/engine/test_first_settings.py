@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from lockdown.config import Settings, read_settings
 from lockdown.engine.first_settings import Seen, look, next_steps, propose
 from lockdown.engine.snapshots import snapshot_from_folder
+from lockdown.facts.watchers import LOGS
 
 HOSTS = Path(__file__).parents[1] / "recordings" / "hosts"
 ALL = sorted(folder.name for folder in HOSTS.iterdir() if folder.is_dir())
@@ -71,3 +73,13 @@ def test_every_setting_in_the_file_has_its_reason_above_it() -> None:
     for before, line in itertools.pairwise(lines):
         if " = " in line and not line.startswith("#"):
             assert before.startswith("#"), line
+
+
+def test_the_log_that_the_watch_reads_is_proposed_and_told() -> None:
+    base = snapshot_from_folder(HOSTS / "healthy")
+    in_journal = "f\t640\troot\tsystemd-journal\t100\t1768478400.0\t/var/log/journal/0123/system.journal\t\n"
+    silent = replace(base, readings={**base.readings, LOGS: in_journal})
+    assert any("the journal of systemd" in note for note in look(silent).notes)
+    assert 'mail_logs = ["auto"]' in propose(look(silent))
+    own = replace(look(silent), mail_log="/var/log/postfix.log", dovecot=True)
+    assert 'mail_logs = ["/var/log/postfix.log", "auto"]' in propose(own)

@@ -21,7 +21,8 @@ def one_input(octets: bytes) -> None:
         case 0 | 1:
             _log(rest)
         case 2:
-            entry(rest)
+            found = entry(rest, ("0",))
+            assert found is None or len(found.line.splitlines()) <= 1
         case _:
             grouped(map(postfix_entry, rest.split(b"\n")), _NOW).all.recipients.bit_length()
             list(exim_entries(rest.decode("utf-8", "replace").split("\n"), _NOW))

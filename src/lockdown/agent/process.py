@@ -51,7 +51,7 @@ def run(loaded: Loaded, announce: Callable[[str], None]) -> int:
         protected = _remembered(loaded.settings)
         packets = PacketFilter(ports_of(loaded.settings))
         queue = QueueDeeds(directory.path)
-        grips = GripDeeds(GripHands(Path(log) for log in loaded.settings.monitoring.mail_logs), queue.write_down)
+        grips = GripDeeds(GripHands(loaded.settings.monitoring.mail_logs), queue.write_down)
         read = partial(_here, loaded)
         deeds = Deeds(
             StoredBlocks(store), protected, read, datetime.now(UTC), act, packets, queue.answer, grips.answer,

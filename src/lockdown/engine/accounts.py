@@ -32,9 +32,11 @@ from lockdown.facts.mail_log.events import (
     PasswordRefused,
     Queued,
     Received,
+    Titled,
 )
 from lockdown.host.change.files import FileImage, put
 from lockdown.host.grips import Released
+from lockdown.host.log_sources import closed, is_there, sources
 from lockdown.model.accounts import Account, Accounts
 from lockdown.model.errors import OperatorError
 from lockdown.model.traffic import Grip
@@ -139,6 +141,9 @@ class AccountLedger:
     def _queued(self, happened: Happened, event: Queued) -> None:
         self.sending.queued(happened.at.timestamp(), event)
 
+    def _titled(self, happened: Happened, event: Titled) -> None:
+        self.sending.titled(event)
+
     def _delivered(self, happened: Happened, event: Delivered) -> None:
         self.sending.delivered(happened.at.timestamp(), happened.daemon, event)
 
@@ -148,6 +153,7 @@ class AccountLedger:
 
 _COUNTED: dict[type[Any], Callable[[AccountLedger, Happened, Any], None]] = {
     Received: AccountLedger._received,
+    Titled: AccountLedger._titled,
     Queued: AccountLedger._queued,
     Delivered: AccountLedger._delivered,
     Gone: AccountLedger._gone,
@@ -165,10 +171,10 @@ class AccountLog:
         self._folder = folder
         # Before a server elsewhere nobody signs in here.
         self._is_gateway = settings.site.role == "gateway"
-        self._paths = [Path(path) for path in settings.monitoring.mail_logs]
+        self._logs = sources(settings.monitoring.mail_logs)
         self.ledger = AccountLedger(settings.site.domains)
         self._damaged = self._restore()
-        self._reader = LogReader(self._paths, folder / POSITIONS)
+        self._reader = LogReader(self._logs, folder / POSITIONS)
         self._kept_at = 0.0
         self._policy = settings.monitoring
         self._missed: dict[str, None] = {}
@@ -200,12 +206,11 @@ class AccountLog:
         self, now: datetime, held: Collection[str] = (), released: Iterable[Released] = ()
     ) -> Accounts | Unknown | None:
         """Count what has been written since the last look; how it is now. None: there is nothing to count here."""
-        if self._is_gateway and not any(path.exists() for path in self._paths):
+        if self._is_gateway and not any(map(is_there, self._logs)):
             return None
         if not self._readable():
-            return Unknown(
-                f"no log of a mail server can be read: {', '.join(map(str, self._paths)) or 'none is named'}"
-            )
+            why = "; ".join(closed(log) or f"{log} is not there" for log in self._logs)
+            return Unknown(f"no log of a mail server can be read: {why or 'none is named'}")
         try:
             self._take(now)
         except OperatorError as error:
@@ -260,8 +265,8 @@ class AccountLog:
         sends.kept, self.ledger.sign_ins = kept.sending, kept.sign_ins
         return ""
 
-    def _readable(self) -> list[Path]:
-        return [path for path in self._paths if os.access(path, os.R_OK)]
+    def _readable(self) -> list[str]:
+        return [log for log in self._logs if is_there(log) and not closed(log)]
 
 
 def kept_in(path: Path) -> Kept:

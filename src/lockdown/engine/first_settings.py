@@ -17,7 +17,10 @@ import tomlkit
 from lockdown.config import documented
 from lockdown.facts import postfix as postfix_facts
 from lockdown.facts.listeners import Listener, listeners
+from lockdown.facts.listings import entries
+from lockdown.facts.mail_log.place import AUTO, JOURNAL, auto, listed
 from lockdown.facts.postfix import Absent, Postfix
+from lockdown.facts.watchers import LOGS
 from lockdown.model.snapshot import Snapshot
 from lockdown.model.unknown import Unknown
 
@@ -40,6 +43,7 @@ _SHOWN = (
     "console.listen",
     "state.directory",
     "monitoring.mode",
+    "monitoring.mail_logs",
     "monitoring.never_block",
     "monitoring.canary_mailbox",
     "alerts.to",
@@ -65,6 +69,8 @@ class Seen:
     domains: tuple[str, ...]
     inner_port: int
     """A free port on loopback, where Postfix can take mail from the gateway."""
+    mail_log: str
+    """The file that Postfix itself writes; "" where it logs to syslog, and to the journal with that."""
     notes: tuple[str, ...]
 
 
@@ -78,7 +84,14 @@ def look(snapshot: Snapshot) -> Seen:
         dovecot=any(listener.port in _IMAP_PORTS for listener in _known(listening)),
         domains=domains,
         inner_port=_free_port(listening),
-        notes=(_about_postfix(postfix), *_about_tables(postfix), *_about_ports(listening), _about_domains(domains)),
+        mail_log=_own_log(postfix),
+        notes=(
+            _about_postfix(postfix),
+            *_about_tables(postfix),
+            *_about_log(postfix, snapshot),
+            *_about_ports(listening),
+            _about_domains(domains),
+        ),
     )
 
 
@@ -122,6 +135,19 @@ def _about_tables(postfix: Postfix | Absent | Unknown) -> Iterator[str]:
             yield f"more domains lie in {', '.join(tables)}: add them to site.domains"
 
 
+def _own_log(postfix: Postfix | Absent | Unknown) -> str:
+    written = postfix.value("maillog_file") if isinstance(postfix, Postfix) else ""
+    return written if written.startswith("/") and not written.startswith("/dev/") else ""
+
+
+def _about_log(postfix: Postfix | Absent | Unknown, snapshot: Snapshot) -> Iterator[str]:
+    if isinstance(postfix, Postfix):
+        found = entries(snapshot, LOGS)
+        log = _own_log(postfix) or ("" if isinstance(found, Unknown) else auto(listed(found)))
+        if log:
+            yield f"it logs to {'the journal of systemd' if log == JOURNAL else log}, which the watch reads"
+
+
 def _about_ports(listening: tuple[Listener, ...] | Unknown) -> Iterator[str]:
     match listening:
         case Unknown(why):
@@ -161,6 +187,9 @@ def _proposed(seen: Seen) -> dict[str, object]:
         proposed["gateway.upstream"] = f"smtp://127.0.0.1:{seen.inner_port}"
         proposed["gateway.hostname"] = seen.hostname
         proposed["site.role"] = "all-in-one" if seen.dovecot else "mx"
+    if seen.mail_log:
+        # Dovecot writes where syslog does, all the same.
+        proposed["monitoring.mail_logs"] = [seen.mail_log, *([AUTO] if seen.dovecot else [])]
     return proposed
 
 

@@ -102,7 +102,7 @@ def _released(settings: Settings, user: str, by: str, now: datetime, *, send: bo
 
 def _here(settings: Settings, deed: Callable[[GripHands], Deed]) -> Deed:
     try:
-        return deed(GripHands(Path(log) for log in settings.monitoring.mail_logs))
+        return deed(GripHands(settings.monitoring.mail_logs))
     except OperatorError as error:
         return Deed(False, f"{error.what} {error.why}", undo=error.try_this)
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
 from lockdown.facts.mail_log.events import Delivered
 from lockdown.facts.mail_log.reading import Reading, read
+from lockdown.host.log_sources import end_of, sources
 from lockdown.model.shown import cut, shown
 
 _MOST_BYTES = 1024 * 1024
@@ -31,7 +31,7 @@ def queue_id_of(reply: str) -> str:
 def last_word(logs: Iterable[str], queue_id: str) -> str:
     """In words, with the id, so that the rest can be looked up."""
     said = ""
-    ends = [line for log in logs for line in _end_of(Path(log))]
+    ends = [line for log in sources(logs) for line in _end_of(log)]
     known: list[str] = []
     while queue_id and queue_id not in known and len(known) < _MOST_HOPS:
         known.append(queue_id)
@@ -49,12 +49,9 @@ def _last_of(ends: list[bytes], queue_id: str) -> tuple[str, str]:
     return "waits in the queue, and nobody has tried to deliver it" if told else "", ""
 
 
-def _end_of(log: Path) -> list[bytes]:
+def _end_of(log: str) -> list[bytes]:
     try:
-        with log.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(max(0, size - _MOST_BYTES))
-            return file.read(_MOST_BYTES).split(b"\n")
+        return list(end_of(log, _MOST_BYTES))
     except OSError:
         return []
 

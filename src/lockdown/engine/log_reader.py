@@ -22,7 +22,8 @@ from lockdown.facts.mail_log.events import Event, Unread
 from lockdown.facts.mail_log.prefix import when
 from lockdown.facts.mail_log.reading import events, read
 from lockdown.host.change.files import FileImage, put
-from lockdown.host.log_files import LogFollower, Position
+from lockdown.host.log_files import Position
+from lockdown.host.log_sources import follower
 from lockdown.host.zone import MACHINE
 
 _AHEAD = timedelta(minutes=5)
@@ -46,38 +47,41 @@ class Told:
     """By daemon."""
     misdated: int = 0
     """Lines whose stamp is none, or lies in the future: they count as of now."""
+    foreign: int = 0
+    """Entries of the journal in the mail server's name, by a user who is none."""
     missed: tuple[str, ...] = ()
 
 
 class LogReader:
     """Follows these logs. Not for two threads at once."""
 
-    def __init__(self, paths: Iterable[Path], positions: Path) -> None:
+    def __init__(self, logs: Iterable[Path | str], positions: Path) -> None:
         self._positions = positions
         known = _kept(positions)
         self._last: tuple[tuple[str, datetime | None], datetime | None] = (("", None), None)
-        self._followers = [LogFollower(path, known.get(str(path), Position())) for path in paths]
+        self._followers = {name: follower(name, known) for name in map(str, logs)}
 
     def look(self, now: datetime) -> Told:
         """What is new, the logs one after the other."""
         told, here = Told(), now.astimezone(MACHINE)
-        for follower in self._followers:
-            piece = follower.read()
+        for one in self._followers.values():
+            piece = one.read()
             told.missed += piece.missed
+            told.foreign += piece.foreign
             for line in piece.octets.split(b"\n"):
                 self._take(line, now, here, told)
         return told
 
     def keep(self) -> None:
         """What was told so far need not be told again. Durable when this returns."""
-        positions = {str(follower.path): follower.position for follower in self._followers}
+        positions = {name: one.position for name, one in self._followers.items()}
         octets = msgspec.json.encode(positions)
         put(FileImage(str(self._positions), octets, 0o600, os.geteuid(), os.getegid()))
 
     def close(self) -> None:
         """Let go of the files."""
-        for follower in self._followers:
-            follower.close()
+        for one in self._followers.values():
+            one.close()
 
     def _take(self, line: bytes, now: datetime, here: datetime, told: Told) -> None:
         reading = read(line)

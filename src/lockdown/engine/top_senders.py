@@ -22,9 +22,12 @@ import msgspec
 from lockdown.config import Settings
 from lockdown.engine.recent import network_of
 from lockdown.facts.mail_log.events import Delivered, Queued, Received
+from lockdown.facts.mail_log.place import JOURNAL
 from lockdown.facts.mail_log.prefix import parts, when
 from lockdown.facts.mail_log.reading import events, read
 from lockdown.host.log_files import BROKEN, blocks, blocks_since, rotated
+from lockdown.host.log_journal import last_lines, lines_since
+from lockdown.host.log_sources import sources
 from lockdown.host.zone import MACHINE
 from lockdown.state.layout import StateDirectory
 from lockdown.state.transactions import Transaction
@@ -150,8 +153,9 @@ def top_senders(settings: Settings, by: str, since: datetime, now: datetime, mos
         for message in _of_gateway(_lines(path, lambda line: _is_before(_at(line), since), top), settings.antispam.tag):
             top._take(message)
     here = now.astimezone(MACHINE)
-    for name in settings.monitoring.mail_logs:
-        _take_mail_log(_whole_log(Path(name), here, top), top, here)
+    for name in sources(settings.monitoring.mail_logs):
+        whole = _whole_journal(top) if name == JOURNAL else _whole_log(Path(name), here, top)
+        _take_mail_log(whole, top, here)
     return top
 
 
@@ -186,6 +190,15 @@ def _whole_log(path: Path, here: datetime, top: Top) -> Iterator[bytes]:
             break
     for one in (*reversed(older), path):
         yield from _lines(one, lambda line: _is_before(_stamp(line, here), top.since), top)
+
+
+def _whole_journal(top: Top) -> Iterator[bytes]:
+    """As far back, and a day more, to know who was written to already; or so much of its end."""
+    try:
+        since = (top.since - timedelta(days=1)).timestamp()
+        yield from lines_since(since) if top.most_bytes is None else last_lines(top.most_bytes)
+    except OSError as error:
+        top.unseen.append(f"the journal cannot be read: {_why(error)}")
 
 
 def _ended_before(path: Path, since: datetime) -> bool:

@@ -20,6 +20,7 @@ from lockdown.engine.log_reader import Happened, LogReader
 from lockdown.engine.traffic import TrafficCounter
 from lockdown.facts.mail_log.events import Delivered, Gone, Identified, Queued, Received
 from lockdown.host.change.files import FileImage, put
+from lockdown.host.log_sources import closed, is_there, sources
 from lockdown.mime.domains import organisational
 from lockdown.model.errors import OperatorError
 from lockdown.model.restraint import plain_value
@@ -42,14 +43,12 @@ class TrafficLog:
     """Follows the logs of the settings for one counter."""
 
     def __init__(self, settings: Settings, folder: Path, counter: TrafficCounter, known: Correspondents) -> None:
-        paths = [Path(path) for path in settings.monitoring.mail_logs]
-        readable = [path for path in paths if os.access(path, os.R_OK)]
+        logs = sources(settings.monitoring.mail_logs)
+        readable = [log for log in logs if is_there(log) and not closed(log)]
         self._reader = LogReader(readable, folder / POSITIONS) if readable else None
         self._counter, self._known, self._folder = counter, known, folder
         self._sight = read_sight(folder) or LogSight()
-        self._closed = "; ".join(
-            f"{path} may not be read" for path in paths if _is_there(path) and path not in readable
-        )
+        self._closed = "; ".join(filter(None, map(closed, logs)))
         counter.unseen_log = self._sight.closed = self._closed
         self._open: dict[str, Received] = {}
         """Messages that were begun by a user or on this machine, the oldest first."""
@@ -65,7 +64,7 @@ class TrafficLog:
         except OperatorError as error:
             self._counter.unseen_log = f"{error.what}: {error.why}"
             return
-        self._sight.add(now.timestamp(), told.lines, told.unread, told.misdated, told.missed)
+        self._sight.add(now.timestamp(), told.lines, told.unread, told.misdated, told.missed, told.foreign)
         self._counter.unseen_log = "; ".join(filter(None, (self._closed, self._blind(), *told.missed)))
         for happened in told.events:
             take = _TAKEN.get(type(happened.event))
@@ -128,13 +127,6 @@ def _keep(table: dict[str, V], queue_id: str, value: V) -> None:
 
 def _domain(address: str) -> str:
     return address.rpartition("@")[2].lower()
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:
-        return True  # nobody lets us look
 
 
 _TAKEN: dict[type[Any], Callable[[TrafficLog, Happened, Any, bool], None]] = {

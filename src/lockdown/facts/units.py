@@ -14,6 +14,7 @@ from lockdown.model.snapshot import Snapshot, absent
 from lockdown.model.unknown import Unknown
 
 ENABLED, SCORES, SCRIPTS = "host/units", "host/unit-scores", "host/boot-scripts"
+GATEWAY_GROUPS = "host/gateway-groups"
 
 
 def enabled_units(snapshot: Snapshot) -> frozenset[str] | Absent | Unknown:
@@ -33,6 +34,12 @@ def boot_scripts(snapshot: Snapshot) -> frozenset[str] | Unknown:
         return found
     names = [re.fullmatch(r"S\d\d(.+)", one.path.rpartition("/")[2]) for one in found]
     return frozenset(f"{name[1]}.service" for name in names if name)
+
+
+def unit_groups(snapshot: Snapshot) -> frozenset[str]:
+    """Groups that the gateway has by its unit alone; none where that could not be read, which gives it no right."""
+    reading = snapshot.reading(GATEWAY_GROUPS)
+    return frozenset() if isinstance(reading, Unknown) or absent(reading) else frozenset(reading.split())
 
 
 def unit_scores(snapshot: Snapshot) -> Mapping[str, float] | Absent | Unknown:

@@ -15,16 +15,16 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from lockdown.engine.life import UNPROVEN, Told
 from lockdown.engine.watch import EVERY_SECONDS, Look, Watch
+from lockdown.host.log_sources import grown, sources
 from lockdown.model.scan import Reading
 from lockdown.model.unknown import Unknown
 from lockdown.scan.proof import EICAR, plain_letter
 from lockdown.scan.watched import Health
-from lockdown.state.store import open_store
+from lockdown.state.store import Store, open_store
 
 if TYPE_CHECKING:
     from lockdown.gateway.scanning import Scanning
@@ -78,13 +78,18 @@ class Lookout:
             log.exception("watch-broken: nothing is watched until the gateway is started again")
             return
         try:
-            watch = await asyncio.to_thread(Watch, self._worker.settings, self._worker.state, store)
-            try:
-                await self._keep_looking(watch)
-            finally:
-                await asyncio.to_thread(watch.close)
+            await self._keep(store)
+        except Exception:
+            log.exception("watch-broken: nothing is watched until the gateway is started again")
         finally:
             await asyncio.to_thread(store.close)
+
+    async def _keep(self, store: Store) -> None:
+        watch = await asyncio.to_thread(Watch, self._worker.settings, self._worker.state, store)
+        try:
+            await self._keep_looking(watch)
+        finally:
+            await asyncio.to_thread(watch.close)
 
     async def _keep_looking(self, watch: Watch) -> None:
         now = asyncio.get_running_loop().time
@@ -104,9 +109,9 @@ class Lookout:
 
     def _written(self) -> tuple[tuple[str, int], ...]:
         """How much the logs hold, the mail server's too: what has grown is worth a glance."""
-        files = sorted(self._worker.state.log.glob("gateway-*.jsonl"))[-2:]
-        files += [Path(log) for log in self._worker.settings.monitoring.mail_logs]
-        return tuple((str(file), _size(file)) for file in files)
+        names = [str(file) for file in sorted(self._worker.state.log.glob("gateway-*.jsonl"))[-2:]]
+        names += sources(self._worker.settings.monitoring.mail_logs)
+        return tuple((name, grown(name)) for name in names)
 
     async def _glance(self, watch: Watch) -> bool:
         try:
@@ -168,10 +173,3 @@ def _tell(look: Look) -> None:
                     incident.says, incident.number)  # fmt: skip
     for incident in look.closed:
         log.warning("incident %d is over: %s", incident.number, incident.says)
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return 0

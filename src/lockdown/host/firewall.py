@@ -24,6 +24,10 @@ _UNITS = """
 [ -d /run/systemd/system ] || { echo 'not installed: systemd does not run here'; exit 0; }
 systemctl list-unit-files --no-legend --no-pager --type=service,socket,timer --state=enabled
 """
+_GROUPS = """
+[ -d /run/systemd/system ] || { echo 'not installed: systemd does not run here'; exit 0; }
+systemctl show --value --property=SupplementaryGroups lockdown-gateway.service
+"""
 
 
 def sources() -> Sources:
@@ -38,5 +42,6 @@ def sources() -> Sources:
         firewall.DOCKER: File("/etc/docker/daemon.json"),
         units.ENABLED: Script(_UNITS),
         units.SCORES: Script(_SCORES),
+        units.GATEWAY_GROUPS: Script(_GROUPS),
         units.SCRIPTS: Listing(("/etc/rc2.d/S*",)),
     }

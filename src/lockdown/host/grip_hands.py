@@ -25,6 +25,7 @@ from lockdown.facts.holding import DENY_TABLE, EMPTY_TABLE, HOLD_TABLE, LIST, WI
 from lockdown.host.change.files import FileImage, put
 from lockdown.host.commands import run
 from lockdown.host.grips import RECORD, RELEASED, Held, Released, held, released
+from lockdown.host.log_sources import end_of, sources
 from lockdown.model.errors import OperatorError
 from lockdown.model.snapshot import Reading
 from lockdown.model.unknown import Unknown
@@ -85,8 +86,8 @@ def _apart(program: str) -> tuple[str, ...]:
 class GripHands:
     """Root's hands on one machine's accounts. `logs` tell which processes an account talks to."""
 
-    def __init__(self, logs: Iterable[Path] = (), record: Path = RECORD, runs: Runs = _run) -> None:
-        self._logs, self._record, self._runs = tuple(logs), record, runs
+    def __init__(self, logs: Iterable[str | Path] = (), record: Path = RECORD, runs: Runs = _run) -> None:
+        self._logs, self._record, self._runs = tuple(map(str, logs)), record, runs
 
     def held(self) -> dict[str, Held]:
         """Who is held now."""
@@ -207,10 +208,9 @@ class GripHands:
     def _talking_to(self, user: str) -> set[int]:
         """Processes of Postfix that talk to it now: one that goes on has the table of before."""
         found: set[int] = set()
-        for log in self._logs:
-            with suppress(OSError), log.open("rb") as file:
-                file.seek(max(0, log.stat().st_size - _LOG_OCTETS))
-                found |= talking_to(user, file.read(_LOG_OCTETS))
+        for log in sources(self._logs):
+            with suppress(OSError):
+                found |= talking_to(user, b"".join(end_of(log, _LOG_OCTETS)))
         return found
 
     # ── what was held ──

@@ -66,8 +66,56 @@ def test_the_right_log_must_be_read() -> None:
     assert judged(elsewhere).state is State.WARN
     assert "/var/log/postfix.log" in judged(elsewhere).next_command
     by_syslog = machine(rights("644", path="/var/log/maillog"))
-    assert judged(by_syslog).state is State.WARN
+    assert judged(by_syslog).state is State.PASS  # it is found
+    assert judged(by_syslog, '[monitoring]\nmail_logs = ["/var/log/mail.log"]\n').state is State.WARN
     assert judged(by_syslog, '[monitoring]\nmail_logs = ["/var/log/maillog"]\n').state is State.PASS
+
+
+JOURNAL = "/var/log/journal/0123456789abcdef/system.journal"
+READS_FILE, READS_JOURNAL = (f'[monitoring]\nmail_logs = ["{log}"]\n' for log in (LOG, "journal"))
+
+
+def journal(mode: str = "640", group: str = "systemd-journal") -> str:
+    return rights(mode, "root", group, JOURNAL)
+
+
+def of(group: str) -> str:
+    return f"{group}:x:4:lockdown\n"
+
+
+@pytest.mark.parametrize(
+    ("log", "settings", "group", "state", "says"),
+    [
+        (journal(), "", of("systemd-journal"), State.PASS, ""),
+        (journal(), READS_JOURNAL, of("systemd-journal"), State.PASS, ""),
+        (journal(), "", of("adm"), State.PASS, ""),
+        (journal(), "", of("mail"), State.WARN, "usermod -aG systemd-journal lockdown"),
+        (journal("600"), "", of("systemd-journal"), State.WARN, "usermod"),
+        (journal(), READS_FILE, of("systemd-journal"), State.WARN, 'mail_logs = ["journal"]'),
+        (journal() + rights(), READS_JOURNAL, of("systemd-journal"), State.PASS, ""),
+        (journal() + rights(), "", of("adm"), State.PASS, ""),
+        (rights(), READS_JOURNAL, of("adm"), State.WARN, f'mail_logs = ["{LOG}"]'),
+        # Nobody has written the file for days, and the journal is written: rsyslog has gone.
+        (journal().replace("\t1768478400", "\t1769478400") + rights(), READS_FILE, of("adm"), State.WARN, "journal"),
+        (journal().replace("\t1768478400", "\t1769478400") + rights(), "", of("systemd-journal"), State.PASS, ""),
+    ],
+)
+def test_where_the_journal_alone_has_the_log_it_is_read_by_who_may(
+    log: str, settings: str, group: str, state: State, says: str
+) -> None:
+    found = judged(machine(log, group=f"lockdown:x:990:\n{group}"), settings)
+    assert found.state is state, found
+    assert says in found.next_command
+
+
+def test_a_group_that_the_unit_gives_is_one_of_the_gateways() -> None:
+    group = "lockdown:x:990:\n"
+    by_unit = {units.GATEWAY_GROUPS: "adm systemd-journal\n"}
+    base = machine(journal(), group=group)
+    assert judged(base).state is State.WARN
+    assert judged(replace(base, readings={**base.readings, **by_unit})).state is State.PASS
+    no_systemd = {units.GATEWAY_GROUPS: "not installed: systemd does not run here\n"}
+    assert judged(replace(base, readings={**base.readings, **no_systemd})).state is State.WARN
 
 
 def test_where_no_gateway_of_ours_starts_nobody_looks() -> None:

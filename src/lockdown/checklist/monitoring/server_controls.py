@@ -50,8 +50,10 @@ EYES = Control(
     title="The watch reads the log that the mail server writes",
     severity=Severity.HIGH,
     why="A watch that reads no log sees no hijacked account and no guessed password, and nothing looks wrong.",
-    fix="set monitoring.mail_logs in lockdown.toml, and let the gateway's user read it: usermod -aG adm lockdown",
-    evidence="maillog_file of Postfix, monitoring.mail_logs, the rights of that file, the groups of the gateway's user",
+    fix="set monitoring.mail_logs in lockdown.toml, and let the gateway's user read it: usermod -aG adm lockdown "
+    "(for the journal: systemd-journal)",
+    evidence="maillog_file of Postfix, monitoring.mail_logs, the rights of that file or journal, the groups of the "
+    "gateway's user and of its unit",
     side_effects="who is of that group reads the other logs of the machine as well",
     undo="gpasswd -d lockdown adm",
 )
