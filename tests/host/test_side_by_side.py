@@ -45,11 +45,11 @@ def dies(how: Callable[[], object]) -> Callable[[Sequence[int]], list[tuple[int,
 
 @alone
 @pytest.mark.parametrize(
-    "how", [lambda: os.kill(os.getpid(), signal.SIGKILL), lambda: 1 // 0, lambda: os._exit(3)],
-    ids=["killed", "broken", "ended"],
+    "how", [lambda: os.kill(os.getpid(), signal.SIGKILL), lambda: 1 // 0, lambda: os._exit(3), signal.pause],
+    ids=["killed", "broken", "ended", "stuck"],
 )  # fmt: skip
 def test_what_a_child_does_not_bring_to_its_end_is_done_here(how: Callable[[], object]) -> None:
-    found = in_two(dies(how), ITEMS)
+    found = in_two(dies(how), ITEMS, seconds=0.2)
     assert found == doubled(ITEMS)
 
 

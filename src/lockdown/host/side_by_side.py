@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import os
 import pickle
+import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NoReturn, TypeVar
@@ -18,15 +19,19 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 LEAST = 2_000
 """Items; below, a process costs more than it saves."""
+_SECONDS = 60.0
+"""A copy of a process with threads may wait for one that was not copied with it: then it is ended."""
 
 
-def in_two(work: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item]) -> list[Result]:
+def in_two(
+    work: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item], seconds: float = _SECONDS
+) -> list[Result]:
     """What `work` makes of all items. In the child it must only read: nothing else of it is seen here."""
     if len(items) < LEAST or len(os.sched_getaffinity(0)) < 2:
         return work(items)
     middle = len(items) // 2
     try:
-        pid, reading = _begun(work, items[middle:])
+        pid, reading = _begun(work, items[middle:], seconds)
     except OSError:
         return work(items)
     told = b""
@@ -41,7 +46,7 @@ def in_two(work: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item]
     return first + (pickle.loads(told) if status == 0 else work(items[middle:]))
 
 
-def _begun(work: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item]) -> tuple[int, int]:
+def _begun(work: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item], seconds: float) -> tuple[int, int]:
     """Its process id, and where it tells what came of it."""
     reading, writing = os.pipe()
     try:
@@ -51,6 +56,7 @@ def _begun(work: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item]
         os.close(writing)
         raise
     if pid == 0:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
         _be_child(work, items, reading, writing)
     os.close(writing)
     return pid, reading
