@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lockdown.config import Settings
 from lockdown.engine.traffic import FILE, FLOOR, SPAN, TrafficCounter
 from lockdown.facts.mail_log.events import Delivered
-from lockdown.model.traffic import Dimension, Key, Traffic
+from lockdown.model.traffic import Dimension, Key, Nature, Traffic
 from lockdown.state.transactions import Transaction
 from tests.checklist.monitoring.traffic import SECOND, START, Town
 
@@ -162,6 +162,26 @@ def test_what_is_older_than_the_window_at_the_first_look_is_not_counted(tmp_path
 
 
 # ── what is worth a look ──
+
+
+def test_each_ten_more_that_one_recipient_has_not_asked_for_are_worth_a_look(tmp_path: Path) -> None:
+    town = Town(folder=tmp_path)
+    hot = []
+    for number in range(1, 50):
+        town.comes(client=f"192.0.2.{number}", sender=f"a@s{number}.example", to=["anna@example.org"],
+                   nature=Nature.UNASKED)  # fmt: skip
+        if town.counter.hot:
+            hot.append(number)
+            town.counter.hot = False
+    assert hot == [20, 30, 40]
+
+
+def test_a_list_to_everybody_is_worth_no_look_for_that(tmp_path: Path) -> None:
+    town = Town(folder=tmp_path)
+    for number in range(29):
+        town.comes(client=f"{11 + number}.2.3.4", sender=f"a@s{number}.example", to=[f"u{number}@example.org"],
+                   nature=Nature.UNASKED)  # fmt: skip
+    assert not town.counter.hot
 
 
 def test_a_value_is_worth_a_look_when_it_becomes_frequent_and_each_time_it_has_doubled(tmp_path: Path) -> None:

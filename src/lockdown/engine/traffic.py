@@ -30,7 +30,7 @@ from lockdown.facts.mail_log.events import Delivered
 from lockdown.facts.mail_log.picture import STAGES
 from lockdown.mime.texture import is_near
 from lockdown.model.networks import networks
-from lockdown.model.traffic import Dimension, Hitter, Key, Match, Seen, Stage, Traffic
+from lockdown.model.traffic import Dimension, Hitter, Key, Match, Nature, Seen, Stage, Traffic
 from lockdown.model.unknown import Unknown
 from lockdown.state.sketches import Baseline, SpaceSaving, clusters
 from lockdown.state.transactions import Transaction
@@ -79,6 +79,7 @@ _ALIKE = Dimension.ALIKE
 _REMEMBERED = frozenset(Dimension) - {_RECIPIENT, _NATURE, _ALIKE}
 _SOURCES = frozenset((_CLIENT, _NETWORK, _DKIM, _SPF))
 _MOST_ASKED = 3
+_UNASKED, _SIGNED_UP_EACH = Nature.UNASKED.value, 10
 _ALREADY_TOLD = frozenset((_USER, _DKIM, _SPF, _ALIKE))
 _MOST_ALIKE = 8
 _ALL = "all"
@@ -184,7 +185,15 @@ class TrafficCounter:
             return
         moment = self._moment(transaction.at)
         if moment is not None:
-            self._add(self._seen(transaction, moment))
+            seen = self._seen(transaction, moment)
+            self._add(seen)
+            if transaction.like.nature == _UNASKED:
+                self.hot = self.hot or self._is_signed_up(seen)
+
+    def _is_signed_up(self, seen: Seen) -> bool:
+        """Ten more to one recipient: of whom nobody has asked for so much, waiting for twice as many is long."""
+        counts = [self._counts[key] for key in seen.keys if key[0] is _RECIPIENT]
+        return any(count >= FLOOR and not count % _SIGNED_UP_EACH for count in counts)
 
     def _seen(self, transaction: Transaction, moment: float) -> Seen:
         # Measured hot path: it runs for every message.

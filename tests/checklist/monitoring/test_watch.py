@@ -454,7 +454,7 @@ def test_a_subscription_bomb_blames_nobody_and_what_nobody_has_asked_for_waits(t
 
 def test_a_subscription_bomb_is_seen_however_much_other_mail_a_large_server_has(town: Town) -> None:
     newsletter(town, 2000)
-    subscribed(town, 40, Nature.UNASKED)
+    subscribed(town, 20, Nature.UNASKED)
     assert len(town.alarms()["subscription-bomb"].wishes) == 1
 
 

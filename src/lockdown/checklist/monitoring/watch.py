@@ -148,7 +148,7 @@ def _floods(traffic: Traffic) -> Iterator[Alarm]:
     """The largest first; what is mostly part of one that was told is not told again."""
     hitters = sorted(traffic.hitters, key=lambda one: (-one.messages, _ORDER.index(one.key[0])))
     # One person is hit, however little of all mail that is.
-    people = [one for one in hitters if one.key[0] is Dimension.RECIPIENT and one.messages >= FLOOR]
+    people = [one for one in hitters if one.key[0] is Dimension.RECIPIENT and one.messages >= UNASKED]
     poured = {one.key for one in hitters if _may_be_poured(one)}
     hitters = [one for one in hitters if one.key[0] not in _UNLABELLED and one.key != _NULL]
     hitters = [one for one in hitters if one.key in poured or is_beyond(one, traffic)]
