@@ -18,6 +18,7 @@ from lockdown.model.alarm import Incident
 from lockdown.model.scan import Content, Found, Reading
 from lockdown.model.unknown import Unknown
 from lockdown.scan.proof import EICAR
+from lockdown.state.correspondents import PAIRS
 from lockdown.state.store import open_store
 from tests.gateway.house import House, house, run, until
 from tests.rig.network import free_port
@@ -214,3 +215,16 @@ def test_one_that_cannot_read_is_down_since_it_could_not() -> None:
     longer = proved(Unknown("all readers are busy"), Unknown("all readers are busy"))
     assert longer.health.since <= datetime.now(UTC)
     assert proved(Unknown("busy"), FOUND, CLEAN).health.up
+
+
+def test_a_watch_that_cannot_be_made_is_said_and_mail_goes_on(tmp_path: Path, caplog: Any) -> None:
+    async def story() -> None:
+        async with house(tmp_path, "") as here:
+            (here.worker.state.path / PAIRS).mkdir()
+            await Lookout(here.worker, QUICK).keep()
+            client = await here.client()
+            assert (await client.send(b"Subject: x\r\n\r\nhello\r\n")).startswith("250")
+            client.leave()
+
+    run(story())
+    assert "nothing is watched until the gateway is started again" in caplog.text
