@@ -52,6 +52,21 @@ def test_lines_of_a_log_become_what_an_account_has_sent(settings: Settings, tmp_
     assert [one.network for one in account.sign_ins] == ["192.0.2.0/24"]
 
 
+def test_what_left_has_its_subject_where_the_server_writes_it_down(settings: Settings, tmp_path: Path) -> None:
+    subject = (
+        "2026-03-02T12:00:02.5+00:00 mx postfix/cleanup[8]: 4A0001: info: header Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?= "
+        "from pc[192.0.2.10]; from=<anna@example.org> to=<x@example.net> proto=ESMTP helo=<pc>\n"
+    )
+    lines = LINES.splitlines(keepends=True)
+    (tmp_path / "mail.log").write_text("".join([*lines[:2], subject, *lines[2:]]))
+    log = AccountLog(settings, tmp_path)
+    assert {one.subject for one in looked(log).accounts[0].left} == {"Gr\u00fc\u00dfe"}
+    log.keep()
+    again = kept_facts(settings, tmp_path, NOW)
+    assert isinstance(again, Accounts)
+    assert again.accounts[0].left[0].subject == "Gr\u00fc\u00dfe"
+
+
 def test_a_restart_neither_forgets_nor_counts_twice(settings: Settings, tmp_path: Path) -> None:
     first = AccountLog(settings, tmp_path)
     before = looked(first)
