@@ -24,10 +24,11 @@ alone = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one process
 
 
 @alone
-def test_each_half_is_done_by_another_process_and_the_order_is_kept() -> None:
+def test_each_part_is_done_by_another_process_and_the_order_is_kept() -> None:
     found = in_two(doubled, ITEMS)
     assert [value for value, _ in found] == [2 * it for it in ITEMS]
-    assert [here for _, here in found] == [True] * LEAST + [False] * LEAST
+    where = [here for _, here in found]
+    assert where == sorted(where, reverse=True) and LEAST <= sum(where) < 1.5 * LEAST
 
 
 def test_what_is_too_little_to_share_is_done_here() -> None:

@@ -29,7 +29,7 @@ def in_two(
     """What `work` makes of all items. In the child it must only read: nothing else of it is seen here."""
     if len(items) < LEAST or len(os.sched_getaffinity(0)) < 2:
         return work(items)
-    middle = len(items) // 2
+    middle = len(items) * 11 // 20  # the child has to tell as well
     try:
         pid, reading = _begun(work, items[middle:], seconds)
     except OSError:
