@@ -112,7 +112,7 @@ def _refused(found: re.Match[str]) -> Refused:
 
 # In one way only, or a line of many such fields takes for ever: a client chooses what SNI is.
 _VALUE = r"(?:\"[^\"]*\"|[^\s\"]\S*)?"
-_BETWEEN = rf"(?: (?:(?:X|CV|SNI|DN|I|P|Ci|PRX|TFO|U)={_VALUE}|[KL])(?=[ :]|\Z))*"
+_BETWEEN = rf"(?: (?:(?:X|CV|SNI|DN|I|P|Ci|PRX|TFO|U)={_VALUE}|[KL][.-]{{0,2}})(?=[ :]|\Z))*"
 _SESSIONS: tuple[tuple[re.Pattern[str], Maker], ...] = tuple(
     (_compiled(pattern), make)
     for pattern, make in (
@@ -243,11 +243,11 @@ _ARRIVAL = _compiled(
 )
 _SIZE = _compiled(r"(?:^|.* )S=(?P<size>\d{1,15})(?: .*)?")
 _LOGGED_IN = _compiled(
-    rf"(?: (?:(?:I|X|CV|DN|PRX|P|SNI|Ci|TFO)={_VALUE}|[KL])(?=[ ]))* A=(?P<method>[\w-]+)(?::"
+    rf"(?: (?:(?:I|X|CV|DN|PRX|P|SNI|Ci|TFO)={_VALUE}|[KL][.-]{{0,2}})(?=[ ]))* A=(?P<method>[\w-]+)(?::"
     r"(?P<user>[^\s:]*)(?::\S*)?)?(?: .*)?"
 )
 _PLAIN = _compiled(
-    rf"(?P<own>(?: (?:(?:I|X|CV|DN|PRX|P|A|U|SNI|M8S|TFO|Ci|RT|DKIM)={_VALUE}|[KL])(?=[ ]))*) "
+    rf"(?P<own>(?: (?:(?:I|X|CV|DN|PRX|P|A|U|SNI|M8S|TFO|Ci|RT|DKIM)={_VALUE}|[KL][.-]{{0,2}})(?=[ ]))*) "
     r"S=(?P<size>\d{1,15})(?: .*)?"
 )
 _CALLER = _compiled(r".* U=(?P<user>[^\s=]{1,64})(?: .*)?")
@@ -341,7 +341,8 @@ def _without_pid(text: str) -> str:
     return re.sub(r"\A\[\d{1,10}\] ", "", text)
 
 
-# A HELO of junk can hold a whole address; then there are two.
+# A HELO of junk can hold a whole address; then there are two. A subject with such a place is unread, too: better blind,
+# and counted as that, than wrong.
 _AFTER_HELO = _compiled(rf"\) \[{_ADDRESS}\]")
 
 
