@@ -32,16 +32,20 @@ from benchmarks.flood_world import STATE, Defence, FloodWorld
 from benchmarks.session import Measured, Setup
 
 DELAYED_SECONDS = 4.5
-"""Who is slowed waits for five."""
+"""Who is slowed waits for five; where nobody was slowed, whoever waited so long did so because the machine was busy."""
+_OVERLOAD = "Too busy for new clients"
+"""What our gateway says to anybody, where the machine cannot do more: no answer to an attack."""
+_SLOWED = " is slowed"
+"""In the words of an incident."""
 HELD = "Held for review"
-_ANSWERS = re.compile(r"of this kind|^held$|^\d+ s late$")
+_ANSWERS = re.compile(r"of this kind|^held$")
 """How an answer to a flood is heard; what else is refused, a fixed limit or another check has refused."""
 _LEFT_OVER_SECONDS = 90.0
 _HARMS = (
     (True, False, "refused or held by an answer"),
     (True, True, "put off by an answer"),
     (False, False, "refused by fixed limits"),
-    (False, True, "put off by fixed limits, and sent again"),
+    (False, True, "put off by fixed limits or a busy machine"),
 )
 _OF_OTHERS = ((False, "refused"), (True, "put off, and sent again"))
 """Their limits are their answers."""
@@ -82,11 +86,8 @@ class Harm:
     heard: str
     late: bool
     """It came or will come, but later; else it was refused for good or held."""
-
-    @property
-    def by_answer(self) -> bool:
-        """Whether an answer to a flood did it, and no fixed limit. What is slow or held is held against the answer."""
-        return _ANSWERS.search(self.heard) is not None
+    by_answer: bool
+    """An answer to a flood did it, and no fixed limit and no busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,24 +107,25 @@ class Outcome:
     harms: tuple[Harm, ...]
 
 
-def judge(rows: Sequence[Row], delivered: Collection[str]) -> Outcome:
-    """From what the clients heard, and the Message-IDs of what reached the mailboxes."""
+def judge(rows: Sequence[Row], delivered: Collection[str], *, slowed: bool = False) -> Outcome:
+    """From what the clients heard, the Message-IDs of what reached the mailboxes, and whether somebody was slowed."""
     lost = [row for row in rows if row["code"] == 250 and not _is_held(row) and row["ident"] not in delivered]
     if lost:
         raise Unmeasurable(f"{len(lost)} letters were taken and are neither delivered nor held: {lost[0]}")
     attack = sorted((row for row in rows if row["label"] != WANTED), key=_ended)
     wanted = [row for row in rows if row["label"] == WANTED]
     begins = min((row["began"] for row in attack), default=0.0)
-    through = [row["ident"] in delivered and row["took"] < DELAYED_SECONDS for row in attack]
-    answered = next((place for place, is_through in enumerate(through) if not is_through), None)
+    through = [row["ident"] in delivered and not (slowed and row["took"] >= DELAYED_SECONDS) for row in attack]
+    met = (place for place, row in enumerate(attack) if not through[place] and _OVERLOAD not in row["text"])
+    answered = next(met, None)
     return Outcome(
         sent=len(attack),
         through=sum(through),
         held=sum(map(_is_held, attack)),
-        before=len(attack) if answered is None else answered,
+        before=sum(through[:answered]),
         first=None if answered is None else _ended(attack[answered]) - begins,
         wanted=len(wanted),
-        harms=tuple(harm for row in wanted if (harm := _harm_of(row)) is not None),
+        harms=tuple(harm for row in wanted if (harm := _harm_of(row, slowed=slowed)) is not None),
     )
 
 
@@ -135,14 +137,18 @@ def _is_held(row: Row) -> bool:
     return row["code"] == 250 and HELD in row["text"]
 
 
-def _harm_of(row: Row) -> Harm | None:
+def _harm_of(row: Row, *, slowed: bool) -> Harm | None:
     if row["code"] == 0 or row["code"] >= 500:
-        return Harm(row["kind"], f"{row['code']} {row['text']}".strip(), late=False)
-    if _is_held(row):
-        return Harm(row["kind"], "held", late=False)
-    if row["put_off"]:
-        return Harm(row["kind"], row["put_off"], late=True)
-    return Harm(row["kind"], f"{row['took']:.0f} s late", late=True) if row["took"] >= DELAYED_SECONDS else None
+        heard, late = f"{row['code']} {row['text']}".strip(), False
+    elif _is_held(row):
+        heard, late = "held", False
+    elif row["put_off"]:
+        heard, late = row["put_off"], True
+    elif row["took"] >= DELAYED_SECONDS:
+        return Harm(row["kind"], f"{row['took']:.0f} s late", late=True, by_answer=slowed)
+    else:
+        return None
+    return Harm(row["kind"], heard, late, by_answer=_ANSWERS.search(heard) is not None)
 
 
 def measure(setup: Setup) -> Measured:
@@ -196,18 +202,21 @@ def run(
     ) as world:
         rows = world.send(plan, seconds + _LEFT_OVER_SECONDS)[1:]
         delivered = world.delivered({row["ident"] for row in rows if row["code"] == 250 and not _is_held(row)})
-        _keep(world, rows)
+        incidents = _keep(world, rows)
     if len(rows) < len(plan):
         raise Unmeasurable(f"of {len(plan)} letters only {len(rows)} were answered in time")
-    return judge(rows, delivered)
+    return judge(rows, delivered, slowed=_SLOWED in incidents)
 
 
-def _keep(world: FloodWorld, rows: Sequence[Row]) -> None:
-    """Beside the machine's folder: who wonders afterwards reads what was heard, and what it wrote meanwhile."""
+def _keep(world: FloodWorld, rows: Sequence[Row]) -> str:
+    """What ours tells of it. Beside the machine's folder, who wonders afterwards reads that and all that was heard."""
     (world.folder / "heard.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    if world.defence is Defence.LOCKDOWN:
-        shutil.copytree(world.machine.path(f"{STATE}/log"), world.folder / "log")
-        (world.folder / "incidents").write_text(world.lockdown("incident", "list"))
+    if world.defence is not Defence.LOCKDOWN:
+        return ""
+    shutil.copytree(world.machine.path(f"{STATE}/log"), world.folder / "log")
+    incidents = world.lockdown("incident", "list")
+    (world.folder / "incidents").write_text(incidents)
+    return incidents
 
 
 _BOMB, _BOTNET, _LIST_BOMB, _BACKSCATTER, _VARIED = (partial(_side_by_side, attack) for attack in ATTACKS)
@@ -259,7 +268,7 @@ def _sum(harmed: Sequence[Figure]) -> Figure:
     """What is promised of all of them."""
     how = (
         f"the sum of {len(harmed)} figures, by what each sender of wanted mail heard at each try, and what Postfix "
-        "delivered: a refusal, a 4xx, quarantine, 4.5 s of waiting"
+        "delivered: a refusal, a 4xx, quarantine, 4.5 s of waiting where somebody was slowed"
     )
     number = sum(one.value for one in harmed)
     return Figure("flood", "all attacks, Lockdown: wanted mail harmed by an answer", number, "letters", how,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.figures import Unmeasurable
-from benchmarks.flood import HELD, Harm, Outcome, judge
+from benchmarks.flood import HELD, Outcome, judge
 from benchmarks.flood_world import delivered_of
 
 
@@ -31,7 +31,15 @@ def test_the_first_letter_that_is_not_let_through_is_the_first_answer() -> None:
 def test_a_letter_that_is_held_or_slowed_is_not_let_through() -> None:
     outcome = judged(heard(text=f"{HELD} as 1A2B"))
     assert (outcome.through, outcome.held) == (0, 1)
-    assert judged(heard(took=5.1)).through == 0
+    assert judge([heard(took=5.1)], {"<bomb0.0>"}, slowed=True).through == 0
+
+
+def test_what_a_busy_machine_does_is_no_answer() -> None:
+    late, turned_away = heard(took=5.1), heard(began=1.0, code=421, text="Too busy for new clients; try again later")
+    outcome = judged(late, turned_away, heard(began=2.0, code=451))
+    assert (outcome.first, outcome.before, outcome.through) == (2.1, 0, 1)
+    (harm,) = judged(heard("wanted", took=9.0)).harms
+    assert not harm.by_answer
 
 
 def test_a_letter_that_was_taken_and_is_nowhere_is_no_measurement() -> None:
@@ -75,13 +83,13 @@ def test_a_fixed_limit_that_says_later_is_no_answer_to_a_flood(text: str) -> Non
         {"put_off": "451 4.7.1 Too much mail of this kind; try again later"},
         {"code": 550, "text": "5.7.1 Mail of this kind is not taken at present"},
         {"text": f"{HELD} as 1A2B"},
-        {"took": 5.2},
     ],
 )
 def test_wanted_mail_that_is_restrained_held_or_slowed_is_harmed_by_an_answer(how: dict[str, Any]) -> None:
     (harm,) = judged(heard("wanted", **how)).harms
-    assert isinstance(harm, Harm)
     assert harm.by_answer
+    (slow,) = judge([heard("wanted", took=5.2)], {"<wanted0.0>"}, slowed=True).harms
+    assert slow.by_answer
 
 
 def test_only_what_postfix_has_handed_on_is_delivered() -> None:
