@@ -266,6 +266,18 @@ def test_messages_that_differ_in_nothing_but_their_ids_all_come_back_after_a_hal
     assert len(spool.there("hold")) == 9
 
 
+def test_one_that_is_back_under_its_old_id_is_not_taken_for_another(spool: Spool) -> None:
+    old = spool.put().read_bytes()
+    spool.put(number=1), spool.put(number=2)
+    held = spool.hold()
+    first, second, _ = record(spool.directory.parent / "state", held.id).messages()
+    spool.surgery.delete(held.id, "tester")
+    for name in (first.id, id_for_inode(second.id, 4711)):  # half way: one as it was, one anew
+        (spool.directory / "hold" / name).write_bytes(old)
+        (spool.directory / "hold" / name).chmod(0o700)
+    assert spool.surgery.undo(held.id, "tester").startswith("3 messages are back")
+
+
 def test_a_large_queue_is_found_by_two_as_by_one(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "queue")
     places = [spool.put(number=number) for number in range(2_400)]

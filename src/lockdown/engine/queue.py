@@ -329,7 +329,7 @@ class QueueSurgery:
         with self._alone(kept):
             deed = self._in_state(kept, State.DELETED, State.DELETING)
             listed = set(kept.messages())
-            # What came back has a new id, and differs in nothing else; of a flood, two may differ in their ids alone.
+            # What came back mostly has a new id, and differs in nothing else; of a flood, two may differ in it alone.
             ours = {one[1:] for one in listed}
             back = Counter(one[1:] for one in self._held_of(ours) if one not in listed)
 

@@ -435,7 +435,7 @@ class PostfixQueue:
             read = fingerprint(octets, name)
             if not is_id(name) or not isinstance(read, Fingerprint):
                 put.fail(f"{name}: not a queue file")
-            elif already(read) or self.is_there(read, "hold"):
+            elif self.is_there(read, "hold") or already(read):
                 put.here += 1
             elif path := self._written(f"hold/{prefix}{read.id}", octets, mtime, owner, put):
                 fresh.append((read, path))
