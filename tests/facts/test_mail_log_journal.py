@@ -16,7 +16,7 @@ from lockdown.facts.mail_log.reading import read
 
 ENTRY = {
     "MESSAGE": "B1C2D: removed", "__REALTIME_TIMESTAMP": "1770969600500000", "__CURSOR": "s=1;i=2", "_PID": "7",
-    "SYSLOG_IDENTIFIER": "postfix/qmgr", "_HOSTNAME": "mx", "_UID": "110", "_TRANSPORT": "syslog",
+    "SYSLOG_PID": "1", "SYSLOG_IDENTIFIER": "postfix/qmgr", "_HOSTNAME": "mx", "_UID": "110", "_TRANSPORT": "syslog",
 }  # fmt: skip
 OURS = frozenset(("0", "110"))
 SUPPRESSED = {

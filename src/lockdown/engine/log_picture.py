@@ -7,11 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from lockdown.config import Settings
-from lockdown.facts.mail_log.picture import Tally
+from lockdown.facts.mail_log.blocks import BlockReader
+from lockdown.facts.mail_log.picture import Picture, Tally, joined
+from lockdown.facts.mail_log.place import JOURNAL
 from lockdown.host.log_files import picture_of
+from lockdown.host.log_journal import lines_since
+from lockdown.host.log_sources import is_there, mend, sources
 from lockdown.model.errors import OperatorError
 
 _PARTS = (
@@ -22,6 +27,8 @@ _PARTS = (
     ("complaints", "troubles"),
 )  # fmt: skip
 """What it is called, and the part of the picture."""
+_LINES = 2000
+"""Of the journal, at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +56,35 @@ class WholeLog:
 
 def whole_log(settings: Settings, files: Iterable[Path], limit: int) -> WholeLog:
     """Of these files, the oldest first; without any, of the logs of the settings."""
-    paths = tuple(files) or tuple(path for path in map(Path, settings.monitoring.mail_logs) if path.exists())
-    if not paths:
+    logs = tuple(map(str, files)) or tuple(filter(is_there, sources(settings.monitoring.mail_logs)))
+    if not logs:
         raise OperatorError(
             "no-log",
             what="There is no log of a mail server.",
             why="none of monitoring.mail_logs is there",
             try_this="lockdown senders log FILE",
         )
-    picture = picture_of(*paths)
+    picture = picture_of(*(Path(log) for log in logs)) if files or JOURNAL not in logs else _with_journal(logs)
     parts = {name: _rows(getattr(picture, part), limit) for name, part in _PARTS}
     latency = {stage: seconds for stage, seconds in picture.latency().items() if seconds is not None}
     unread = dict(picture.unread.most_common())
     return WholeLog(picture.lines, picture.first, picture.last, unread, parts, latency)
+
+
+def _with_journal(logs: Iterable[str]) -> Picture:
+    """All that the journal has, after the files that are named beside it."""
+    reader = BlockReader()
+    try:
+        lines = lines_since(0)
+        while block := b"".join(islice(lines, _LINES)):
+            reader.read(block)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise OperatorError(
+            "log-unreadable", what="The journal could not be read.", why=why, try_this=mend(JOURNAL)
+        ) from error
+    pieces = [picture_of(*paths)] if (paths := [Path(log) for log in logs if log != JOURNAL]) else []
+    return joined([*pieces, reader.picture]).finished()
 
 
 def _rows(tally: Tally, limit: int) -> tuple[Row, ...]:

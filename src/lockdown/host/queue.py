@@ -6,7 +6,7 @@ Of the queue a line for each message is kept; of a log its end. Nothing here cha
 from __future__ import annotations
 
 from lockdown.facts import clock, queue, watchers
-from lockdown.host.asked import Command, File, Files, Listing, Script, Sources
+from lockdown.host.asked import Command, Files, Listing, Script, Sources
 
 # How it ended is said behind the answer: a queue that could not be read must not look like an empty one.
 _POSTQUEUE = r"""
@@ -23,6 +23,19 @@ _DISKS = r"""
 for place in /var/spool /var/log /var/mail /var/vmail /; do [ -d "$place" ] && set -- "$@" "$place"; done
 df -P -k "$@"; df -P -i "$@"
 """
+# The end of the log: syslog's file while it is written, else the journal. A log is not text to the last octet.
+MAIL_LOG = r"""
+journals=$(ls -d /var/log/journal/*/system.journal /run/log/journal/*/system.journal 2>/dev/null)
+for log in /var/log/mail.log /var/log/maillog; do
+    [ -e "$log" ] && { [ -z "$journals" ] || [ -n "$(find "$log" -mtime -2)" ]; } || continue
+    [ -r "$log" ] || { echo "$log: Permission denied" >&2; exit 1; }
+    tail -c 1048576 "$log" | LC_ALL=C tr -c '\11\12\40-\176' '?'
+    exit
+done
+[ -n "$journals" ] || { echo 'not installed: neither /var/log/mail.log nor a journal is here'; exit 0; }
+journalctl --quiet --no-pager --lines=1 >/dev/null || exit 1
+journalctl --quiet --no-pager --all --lines=5000 SYSLOG_FACILITY=2 | LC_ALL=C tr -c '\11\12\40-\176' '?'
+"""
 
 
 def sources() -> Sources:
@@ -37,7 +50,7 @@ def sources() -> Sources:
              "/etc/fail2ban/jail.d/*.local")
         ),
         watchers.CROWDSEC: Files(("/etc/crowdsec/acquis.yaml", "/etc/crowdsec/acquis.d/*.yaml")),
-        watchers.LOG: File("/var/log/mail.log", 1024 * 1024, tail=True, reduce=_signs),
+        watchers.LOG: Script(MAIL_LOG, seconds=10, reduce=_signs),
         watchers.LOGS: Listing(
             ("/var/log/mail.log", "/var/log/maillog", "/var/log/syslog", "/var/log/exim4/mainlog", "/var/log/messages",
              "/var/log/journal/*/system.journal", "/run/log/journal/*/system.journal")

@@ -70,13 +70,13 @@ def _signs(snapshot: Snapshot) -> Finding:
     if isinstance(reading, Unknown):
         return _unknown(LOG_SIGNS, reading.why)
     if gone := absent(reading):
-        says = f"There is no mail log to look at ({gone}); the journal is not read."
-        return LOG_SIGNS.finding(State.UNKNOWN, says, next_command="journalctl -p warning -u 'postfix*' --since -1day")
+        says = f"There is no mail log to look at: {gone}."
+        return LOG_SIGNS.finding(State.UNKNOWN, says, next_command="postconf maillog_file")
     lines = [line for line in reading.splitlines() if line and not line.startswith("#")]
     if lines:
         says = f"The mail log has {len(lines)} lines of trouble, the last: {lines[-1][-100:]}."
-        return LOG_SIGNS.finding(State.WARN, says, *(Evidence("/var/log/mail.log", line) for line in lines[-3:]))
-    return LOG_SIGNS.finding(State.PASS, "The end of the mail log tells of no trouble.", Evidence("mail.log", "end"))
+        return LOG_SIGNS.finding(State.WARN, says, *(Evidence("mail log", line) for line in lines[-3:]))
+    return LOG_SIGNS.finding(State.PASS, "The end of the mail log tells of no trouble.", Evidence("mail log", "end"))
 
 
 def _logs(snapshot: Snapshot) -> Finding:

@@ -46,7 +46,7 @@ LOG_SIGNS = Control(
     severity=Severity.HIGH,
     why="Process limits, loops and full disks are written down before the users call.",
     fix="read the lines named, in their order",
-    evidence="the end of /var/log/mail.log",
+    evidence="the end of /var/log/mail.log, or of the journal where that is the log",
 )
 LOGS_FRESH = Control(
     id="monitoring.logs-are-written",

@@ -20,7 +20,7 @@ from lockdown.facts.mail_log.prefix import parts
 _SUPPRESSED = "a596d6fe7bfa4994828e72309e95d61e"
 """SD_MESSAGE_JOURNAL_DROPPED: the journal took no more from a service that wrote too fast."""
 _FIELDS = (
-    "MESSAGE", "MESSAGE_ID", "SYSLOG_IDENTIFIER", "SYSLOG_PID", "_PID", "_UID", "_HOSTNAME", "_TRANSPORT",
+    "MESSAGE", "MESSAGE_ID", "SYSLOG_IDENTIFIER", "_PID", "_UID", "_HOSTNAME", "_TRANSPORT",
 )  # fmt: skip
 # Without --all a field of more than 4 KiB is null: nobody makes us read megabytes.
 _ARGV = ("journalctl", "--output=json", "--no-pager", "--quiet", f"--output-fields={','.join(_FIELDS)}")
@@ -77,7 +77,7 @@ def entry(raw: bytes, trusted: Collection[str]) -> Entry | None:
 
 
 def _line(fields: dict[str, object], message: str) -> str:
-    name, pid = _text(fields.get("SYSLOG_IDENTIFIER")), _text(fields.get("SYSLOG_PID")) or _text(fields.get("_PID"))
+    name, pid = _text(fields.get("SYSLOG_IDENTIFIER")), _text(fields.get("_PID"))
     at = _moment(_text(fields.get("__REALTIME_TIMESTAMP")))
     if at is None or not _NAME.fullmatch(name):
         return ""
