@@ -87,6 +87,7 @@ def test_a_message_of_two_lines_cannot_begin_another_one(end: str) -> None:
 def test_what_the_journal_did_not_take_of_a_mail_server_is_told() -> None:
     assert told(**SUPPRESSED).suppressed == SUPPRESSED["MESSAGE"]
     assert told(**SUPPRESSED | {"MESSAGE": "Suppressed 9 messages from php-fpm.service"}).suppressed == ""
+    assert told(**SUPPRESSED | {"MESSAGE_ID": "ec387f577b844b8fa948f33cad9a75e6"}).suppressed == ""
     # A message like it, by somebody who is not the journal.
     assert told(**SUPPRESSED | {"_TRANSPORT": "syslog", "_UID": "33"}).suppressed == ""
 

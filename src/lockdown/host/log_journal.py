@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lockdown.facts.mail_log.journal import argv, entry
+from lockdown.facts.mail_log.place import WRITERS
 from lockdown.host.log_files import Piece, Position
 from lockdown.model.shown import shown
 
@@ -29,8 +30,6 @@ FOLDERS = (Path("/var/log/journal"), Path("/run/log/journal"))
 CLOSED = f"the journal may not be read: usermod -aG {GROUP} lockdown && systemctl restart lockdown-gateway"
 PAST = "-7d"
 """So much is read of a journal where no log was ever read: it teaches who writes to whom."""
-_WRITERS = ("root", "postfix", "dovecot", "dovenull", "Debian-exim", "exim", "mail")
-"""Users that mail servers write to syslog as."""
 _LONGEST = 256 * 1024
 _STARTS_WITHIN, _GOES_ON_WITHIN = 1000, 50
 """Milliseconds: for a new child to begin to speak, and for one that speaks to go on (the journal wakes it each 250)."""
@@ -92,7 +91,7 @@ def _started(command: list[str]) -> subprocess.Popen[bytes]:
 def _writers() -> frozenset[str]:
     """Asked anew each time: a mail server may have been installed since."""
     found = set()
-    for name in _WRITERS:
+    for name in WRITERS:
         with suppress(KeyError):
             found.add(str(pwd.getpwnam(name).pw_uid))
     return frozenset(found)

@@ -6,6 +6,7 @@ Of the queue a line for each message is kept; of a log its end. Nothing here cha
 from __future__ import annotations
 
 from lockdown.facts import clock, queue, watchers
+from lockdown.facts.mail_log.place import WRITERS
 from lockdown.host.asked import Command, Files, Listing, Script, Sources
 
 # How it ended is said behind the answer: a queue that could not be read must not look like an empty one.
@@ -34,8 +35,11 @@ for log in /var/log/mail.log /var/log/maillog; do
 done
 [ -n "$journals" ] || { echo 'not installed: neither /var/log/mail.log nor a journal is here'; exit 0; }
 journalctl --quiet --no-pager --lines=1 >/dev/null || exit 1
-journalctl --quiet --no-pager --all --lines=5000 SYSLOG_FACILITY=2 | LC_ALL=C tr -c '\11\12\40-\176' '?'
-"""
+for user in WRITERS; do
+    id=$(id -u "$user" 2>/dev/null) && set -- "$@" "_UID=$id"
+done
+journalctl --quiet --no-pager --all --lines=5000 SYSLOG_FACILITY=2 "$@" | LC_ALL=C tr -c '\11\12\40-\176' '?'
+""".replace("WRITERS", " ".join(WRITERS))
 
 
 def sources() -> Sources:

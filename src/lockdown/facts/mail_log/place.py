@@ -12,6 +12,8 @@ from lockdown.facts.listings import Entry
 AUTO, JOURNAL = "auto", "journal"
 OF_SYSLOG = ("/var/log/mail.log", "/var/log/maillog")
 """Where syslog writes mail, by distribution."""
+WRITERS = ("root", "postfix", "dovecot", "dovenull", "Debian-exim", "exim", "mail")
+"""Users that mail servers write to syslog as: what another says in their name is not believed."""
 _OLD = 2 * 86400.0
 """Seconds. A file that was not written for so long, beside a journal that is, has lost its writer."""
 
