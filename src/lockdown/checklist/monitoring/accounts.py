@@ -66,7 +66,7 @@ def _blind(why: str) -> Alarm:
         Severity.MEDIUM,
         f"Accounts are not watched, or not wholly: {why}.",
         "a hijacked account and guessed passwords may go unnoticed",
-        next_command="lockdown config explain monitoring.mail_logs; usermod -aG adm lockdown",
+        next_command="lockdown doctor     (which log is read, as whom, and what to type)",
     )
 
 
