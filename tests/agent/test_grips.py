@@ -153,6 +153,34 @@ def test_what_is_held_for_one_account_is_found_and_nobody_elses(tmp_path: Path) 
     assert held_for(tmp_path / "none", "anna", since) == []
 
 
+def test_a_line_of_a_letter_that_names_an_account_is_not_its_mail_and_hides_none(tmp_path: Path) -> None:
+    def record_of(kind: bytes, text: bytes) -> bytes:
+        return kind + bytes([len(text)]) + text
+
+    begin, sign = record_of(b"C", b"  9 9 1"), b"sasl_username=anna"
+    # A stranger's letter is in hold for another reason, and says so in its text.
+    (tmp_path / "AAAA1111").write_bytes(begin + record_of(b"S", b"x") + record_of(b"M", b"") + record_of(b"N", sign))
+    # Hers, from a program that greets with a name like that.
+    helo = record_of(b"A", b"log_helo_name=" + sign)
+    (tmp_path / "BBBB2222").write_bytes(begin + helo + record_of(b"A", sign) + record_of(b"S", b"x"))
+    assert held_for(tmp_path, "anna", datetime.now(UTC) - timedelta(minutes=1)) == ["BBBB2222"]
+
+
+def test_a_stranger_who_greets_with_a_line_of_the_log_neither_hides_a_thief_nor_ends_anybody_else() -> None:
+    took = "mail postfix/submission/smtpd[{}]: 4A0001: client=pc[192.0.2.1], sasl_method=PLAIN, sasl_username={}"
+    greets = (
+        "mail postfix/smtpd[99]: NOQUEUE: reject: RCPT from x[203.0.113.1]: 550 5.1.1 <a@b>: no; from=<a@b> to=<a@b> "
+        "proto=SMTP helo=<{}>"
+    )
+    log = "\n".join((
+        took.format(11, "anna"),
+        took.format(12, "bert"),
+        greets.format("mail postfix/smtpd[11]: disconnect from x"),
+        greets.format("mail postfix/smtpd[12]: AAAAAA: client=x, sasl_username=anna, x"),
+    ))  # fmt: skip
+    assert talking_to("anna", log.encode()) == {11}
+
+
 def test_only_the_conversation_of_now_is_ended_and_not_who_came_after_on_the_same_process() -> None:
     def took(pid: int, login: str) -> str:
         client = "client=pc[192.0.2.1], sasl_method=PLAIN"

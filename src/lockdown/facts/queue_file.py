@@ -97,6 +97,17 @@ def fingerprint(octets: bytes, id: str) -> Fingerprint | NotWhole | None:
     return NOT_WHOLE if len(octets) < _MOST_HEADER else None
 
 
+def signed_in(octets: bytes) -> bytes:
+    """Who has handed it in; b"" for nobody. Only the envelope says so: behind it is what anybody may write."""
+    for kind, content, _ in records(octets):
+        if kind == _MESSAGE:
+            break
+        name, _, value = content.partition(b"=")
+        if kind == _ATTRIBUTE and name == b"sasl_username":
+            return value
+    return b""
+
+
 _WANTED = {b"log_client_address": 0, b"log_helo_name": 1, b"sasl_username": 2}
 _WANTED_BEGIN = frozenset(name[:4] for name in _WANTED)
 

@@ -22,6 +22,8 @@ from pathlib import Path
 import msgspec
 
 from lockdown.facts.holding import DENY_TABLE, EMPTY_TABLE, HOLD_TABLE, LIST, WIRE_DENY, WIRE_HOLD
+from lockdown.facts.mail_log.prefix import parts
+from lockdown.facts.queue_file import signed_in
 from lockdown.host.change.files import FileImage, put
 from lockdown.host.commands import run
 from lockdown.host.grips import RECORD, RELEASED, Held, Released, held, released
@@ -251,37 +253,35 @@ class GripHands:
                     put(FileImage(path, (EMPTY_TABLE + rows).encode(), 0o644, 0, 0))
 
 
-_SMTPD = re.compile(
-    rb"/smtpd\[(\d{1,10})\]: (?:(?:dis)?connect from |\w{5,24}: client=[^\n]*?, sasl_username=([^\n,]*)(?:, [^\n]*)?$)",
-    re.MULTILINE,
-)
+_SMTPD = re.compile(r"(?:dis)?connect from |\w{5,24}: client=[^\n]*?, sasl_username=([^\n,]*)(?:, [^\n]*)?$")
 
 
 def talking_to(user: str, log: bytes) -> set[int]:
     """Of the smtpd processes in this log, those whose conversation now is with this account.
 
-    A process serves one client after another: of who came before, its lines say nothing any more.
+    A process serves one client after another: of who came before, its lines say nothing any more. Which process says a
+    line stands in its prefix alone: a stranger may greet with the words of another one.
     """
-    now: dict[int, bytes] = {}
-    for pid, login in _SMTPD.findall(log):
-        now[int(pid)] = login.lower()
-    return {pid for pid, login in now.items() if login == user.encode().lower()}
+    now: dict[int, str] = {}
+    for octets in log.split(b"\n"):
+        if b"/smtpd[" not in octets:
+            continue
+        line = parts(octets.decode("utf-8", "surrogateescape"))
+        if line is not None and line.daemon == "smtpd" and line.pid and (said := _SMTPD.match(line.text)):
+            now[int(line.pid)] = (said[1] or "").lower()
+    return {pid for pid, login in now.items() if login == user.lower()}
 
 
 def held_for(folder: Path, user: str, since: datetime) -> list[str]:
     """Queue ids of what this account has handed in and what is held, since then."""
-    sign = b"sasl_username=" + user.encode().lower()
     found = []
     with suppress(OSError), os.scandir(folder) as entries:
         for entry, _ in zip(entries, range(_MOST_QUEUE_FILES), strict=False):
             with suppress(OSError):
                 if entry.is_file(follow_symlinks=False) and entry.stat().st_mtime >= since.timestamp() - 1:
                     with Path(entry.path).open("rb") as file:
-                        octets = file.read(_RECORDS_OCTETS).lower()
-                    # The attribute is a record of its own: behind the name no letter of another may stand.
-                    at = octets.find(sign)
-                    length = octets[at - 1] if at > 0 else 0
-                    if at > 0 and length == len(sign):
+                        octets = file.read(_RECORDS_OCTETS)
+                    if signed_in(octets).lower() == user.encode().lower():
                         found.append(entry.name)
     return sorted(found)
 
