@@ -125,7 +125,8 @@ def test_a_source_of_most_good_mail_is_not_answered_to_alone(town: Town) -> None
 def test_the_greatest_sources_are_named_by_no_explanation_of_one_value(town: Town) -> None:
     for index in range(60):
         town.comes(client="203.0.113.9", to=["anna@example.org"], body=["bomb"], spam=9.0, sender=f"x{index}@x.example")
-    traffic = replace(town.traffic(), greatest=frozenset({(CLIENT, "203.0.113.9"), (NETWORK, "203.0.113.0/24")}))
+    great = {(CLIENT, "203.0.113.9"): 100, (NETWORK, "203.0.113.0/24"): 100}
+    traffic = replace(town.traffic(), greatest=frozenset(great), good=great, good_messages=100_000)
     found = explanations([one for one in traffic.seen if one.spam], traffic)
     assert found
     assert all(one.match not in (((CLIENT, "203.0.113.9"),), ((NETWORK, "203.0.113.0/24"),)) for one in found)

@@ -8,7 +8,7 @@ itself. Pure.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import combinations
 from typing import NamedTuple
@@ -83,12 +83,22 @@ def explanations(flood: Sequence[Seen], traffic: Traffic) -> tuple[Explanation, 
         if count >= _CANDIDATE * len(flood) and key[0] in CERTAINTY and _may_be_meant(key)
     ]
     holds = _Holders(flood, others, usable)
-    matches: list[Match] = [(key,) for key in usable if key not in traffic.greatest]
+    matches: list[Match] = [
+        (key,) for key in usable if key not in traffic.greatest or _is_outgrown(key, counts, traffic)
+    ]
     pairs = combinations(usable[:_MOST_PAIRED], 2)
     matches += [pair for pair in pairs if not _says_the_same(*pair)]
     found = [_explained(match, holds, traffic) for match in matches]
     good = [one for one in found if one.coverage >= LEAST_COVERAGE and one.spill <= MOST_SPILL]
     return _different(sorted(good, key=lambda one: -one.score))
+
+
+def _is_outgrown(key: Key, counts: Mapping[Key, int], traffic: Traffic) -> bool:
+    """On a small server forty letters make a great source: who floods with more than all his good mail is none.
+
+    A network is: there the good mail may be of others.
+    """
+    return key[0] is not Dimension.NETWORK and counts[key] > traffic.good.get(key, 0)
 
 
 class _Holders:

@@ -239,9 +239,12 @@ def _is_proof_known(traffic: Traffic) -> bool:
 
 
 def _comes_from_good(sums: Sums, traffic: Traffic) -> bool:
-    """Half of it comes from one source of good mail."""
+    """Half of it comes from one source of as much good mail. A neighbour of good senders is none, and neither is who
+    has sent some good letters so that he may send a flood."""
     return any(
-        count >= SAME_SHARE * sums.messages and traffic.good.get(key, 0) >= FLOOR for key, count in sums.sources.items()
+        count >= SAME_SHARE * sums.messages and traffic.good.get(key, 0) >= max(FLOOR, count)
+        for key, count in sums.sources.items()
+        if key[0] is not Dimension.NETWORK
     )
 
 
