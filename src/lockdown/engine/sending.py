@@ -177,7 +177,8 @@ class Sending:
             pane.first_time += 1
             message.strangers += 1
             pane.widest_new = max(pane.widest_new, message.strangers)
-        if event.status == "bounced" and event.dsn.startswith("5"):
+        # An answer to a forged sender comes back, too: whoever writes to a desk that answers must not have it held.
+        if event.status == "bounced" and event.dsn.startswith("5") and not is_heard:
             pane.unknown += 1
         size = message.size // 64
         if size in pane.sizes or len(pane.sizes) < _MOST_SIZES:

@@ -30,6 +30,10 @@ _MOST = 20_000
 _MOST_NETWORKS = 64
 _MOST_LOGINS = 64
 _MOST_TIMES = 512
+_TIMES_OF_LOGIN, _TIMES_OF_NOBODY, _FEWEST_TIMES = 2_048, 64, 8
+"""Of one login, over all networks: in use, and of a name that only strangers know."""
+_NAMES_OF_NETWORK = 50
+"""Distinct logins in the hours past: what more there were, tells nothing more. A botnet tries millions in a week."""
 _MOST_CLIENTS = 16
 _MOST_TOLD = 50
 _REGULAR = 0.25
@@ -87,7 +91,7 @@ class SignIns(msgspec.Struct):
         """So many attempts in vain; `source` is which of the three lines says so."""
         net = network_of(address)
         kept = self._network(net, at)
-        hour = kept.hours.setdefault(int(at // HOUR), Hour())
+        hour = self._hour(kept, at)
         setattr(hour, source, getattr(hour, source) + attempts)
         kept.clients[address] = kept.clients.get(address, 0) + attempts
         if len(kept.clients) > _MOST_CLIENTS:
@@ -100,13 +104,28 @@ class SignIns(msgspec.Struct):
                 hour.logins.add(name)
             self._tried(at, name, net, source)
 
+    @staticmethod
+    def _hour(kept: Network, at: float) -> Hour:
+        """The running one; when it begins, the names of those before are bounded, the newest kept."""
+        number = int(at // HOUR)
+        if number not in kept.hours:
+            room = _NAMES_OF_NETWORK
+            for _, past in sorted(kept.hours.items(), reverse=True):
+                if len(past.logins) > room:
+                    past.logins = set(sorted(past.logins)[:room])
+                room -= len(past.logins)
+            kept.hours[number] = Hour()
+        return kept.hours[number]
+
     def _tried(self, at: float, name: str, net: str, source: str) -> None:
-        times = self._login(name).failed.setdefault(net, [])
+        login = self._login(name)
+        times = login.failed.setdefault(net, [])
         # The service and the password database tell of the same attempt.
         if not (source == "refused" and times and at - times[-1] < 3.0):
             times.append(at)
-        del times[:-_MOST_TIMES]
-        _bound(self.logins[name].failed, _MOST_NETWORKS)
+        most = (_TIMES_OF_LOGIN if login.since else _TIMES_OF_NOBODY) // len(login.failed)
+        del times[: -min(_MOST_TIMES, max(_FEWEST_TIMES, most))]
+        _bound(login.failed, _MOST_NETWORKS)
 
     def opened(self, at: float, login: str, address: str) -> None:
         """Somebody signed in."""

@@ -9,6 +9,7 @@ import pytest
 
 from lockdown.model.alarm import Alarm
 from lockdown.model.traffic import Dimension, Match, Restrain, Rung
+from tests.checklist.monitoring.accounts_world import ANNA, HOME, World
 from tests.checklist.monitoring.traffic import SECOND, Town
 
 BOMBER, NEIGHBOUR, PARTNER = "203.0.113.9", "198.51.100.200", "198.51.100.0/24"
@@ -65,3 +66,60 @@ def test_who_sends_as_much_good_mail_each_month_may_send_much_at_once(town: Town
         town.pass_time(2 * SECOND)
     town.pass_time(11 * MINUTE)
     assert bomb(town, "192.0.2.77", 200, **like) is None
+
+
+# ── accounts ──
+
+
+def test_a_customer_who_guesses_at_the_boss_from_his_own_network_is_told_of_and_not_shut_out() -> None:
+    world = World()
+    world.signs_in(ANNA, HOME)
+    for _ in range(70):
+        world.fails("boss@example.org", HOME)
+        world.later(seconds=40)
+    (alarm,) = world.named("password-guessing")
+    assert "boss@example.org" in alarm.says and "not shut out" in alarm.says
+    assert alarm.wishes == ()
+
+
+def test_an_office_where_one_phone_has_an_old_password_is_not_guessing() -> None:
+    world = World()
+    for user in (ANNA, "ben@example.org"):
+        world.signs_in(user, HOME)
+    for _ in range(120):
+        world.fails(ANNA, HOME)
+        world.later(seconds=30)
+    assert world.named("password-guessing") == []
+
+
+def test_a_desk_that_answers_forged_senders_is_not_held_for_what_comes_back() -> None:
+    world = World()
+    desk = "desk@example.org"
+    world.usual_weeks(desk)
+    for number in range(45):
+        nobody = f"nobody{number}@forged.example"
+        world.receives(desk, nobody)
+        world.writes(desk, nobody, status="bounced", dsn="5.1.1")
+    assert world.grip(desk) is None
+
+
+def test_a_week_of_millions_of_names_is_bounded_and_still_told() -> None:
+    world = World()
+    hours = 24
+    for hour in range(hours):
+        for number in range(64):
+            world.fails(f"name{hour}x{number}@example.org", "203.0.113.5")
+        world.later(hours=1)
+    kept = world.ledger.sign_ins.networks["203.0.113.0/24"]
+    assert sum(len(one.logins) for one in kept.hours.values()) <= 50 + 64
+    assert "accounts were tried" in world.named("password-guessing")[0].says
+
+
+def test_of_a_name_that_nobody_has_each_try_is_not_kept_for_ever() -> None:
+    world = World()
+    for number in range(400):
+        world.fails("admin@example.org", f"203.0.{number % 40}.5")
+        world.later(seconds=1)
+    kept = world.ledger.sign_ins.logins["admin@example.org"]
+    assert sum(map(len, kept.failed.values())) <= 8 * 40
+    assert world.named("spread-guessing")

@@ -169,6 +169,8 @@ def _guessing(found: Accounts) -> Iterator[Alarm]:
         if not is_stale and (why := _reason(guesser)):
             yield _guesser(guesser, why)
     clients = {guesser.network: guesser for guesser in found.guessers}
+    for network, why in _at_neighbours(found, clients, blamed).items():
+        yield _guesser(clients[network], why)
     for target in found.targets:
         if why := _spread(target):
             yield _target(target, why, clients, blamed)
@@ -183,6 +185,19 @@ def _reason(guesser: Guesser) -> str:
         if not guesser.owner and failed.failures >= _BRUTE[failed.seconds]:
             return f"{failed.failures} logins failed within {_period(failed)}"
     return ""
+
+
+def _at_neighbours(found: Accounts, clients: dict[str, Guesser], blamed: set[str]) -> dict[str, str]:
+    """Where an owner sits, somebody may still try an account that was never opened from there; by network, why."""
+    why: dict[str, str] = {}
+    for target in found.targets:
+        network = target.networks[0] if target.networks else ""
+        if network in clients and clients[network].owner and network not in blamed and not _spread(target):
+            for seconds, failures, _ in target.within:
+                if failures >= _BRUTE[seconds]:
+                    period = show_duration(timedelta(seconds=seconds))
+                    why.setdefault(network, f"{failures} logins of {target.login} failed within {period}")
+    return why
 
 
 def _period(failed: Failed) -> str:
