@@ -117,6 +117,22 @@ def test_the_gateway_may_have_a_flood_held_and_released_but_only_root_deletes(pa
     assert list(paper.messages) == ["AAAAA1"] and deed_of(tmp_path, again.deed).state is State.DELETED
 
 
+def test_what_the_real_sender_has_signed_in_for_is_not_held_with_what_bears_his_name(tmp_path: Path) -> None:
+    forged = Queued("AAAAA1", "deferred", 1, 900, "boss@example.org", ("a@example.org",), "203.0.113.9")
+    paper = Paper(forged, forged._replace(id="AAAAA2", user="boss"))
+    answer = QueueDeeds(tmp_path, lambda: paper).answer
+    held = answer(_hold(("sender", "boss@example.org"), ("user", "")), NOW)
+    assert isinstance(held, verbs.QueueHeld) and held.count == 1
+    assert [it.id for it in paper.messages.values() if it.queue == "hold"] == ["AAAAA1"]
+
+
+@pytest.mark.parametrize("same", [[("user", "")], [("user", ""), ("user", "")], [("client", ""), ("user", "")]])
+def test_mail_that_nobody_has_signed_in_for_is_no_choice_by_itself(same: list[tuple[str, str]], tmp_path: Path) -> None:
+    paper = Paper(Queued("AAAAA1", "deferred", 1, 900, "a@example.net", ("a@example.org",), "203.0.113.9"))
+    answer = QueueDeeds(tmp_path, lambda: paper).answer
+    assert isinstance(answer(_hold(*same), NOW), verbs.Refused)
+
+
 def house(paper: Paper, state: Path) -> list[str]:
     """Who keeps house looks."""
     return QueueDeeds(state, lambda: paper).keep_house(NOW, Monitoring())

@@ -474,7 +474,7 @@ def test_a_sender_who_clogs_the_queue_is_an_incident_that_says_what_could_not_be
         incident = here.open()["monitoring.queue-clogged"]
         assert incident.says.startswith("100 of the 150 messages that wait in the queue are of x@forged.example (67%)")
         told = [answer.says for answer in incident.answers]
-        assert any(says.startswith("queued mail with sender x@forged.example: not held") for says in told)
+        assert any(says.startswith("queued mail with sender x@forged.example, user nobody: not held") for says in told)
         assert any("client 203.0.113.9 is put off (451)" in says for says in told)
         with log.open("a") as file:
             file.writelines(f"{stamp}/qmgr[8]: 4X{number:05X}BCDFG: removed\n" for number in range(150))

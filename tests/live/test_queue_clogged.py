@@ -162,7 +162,7 @@ def test_who_clogs_the_queue_is_held_with_evidence_and_its_source_put_off_while_
 
     assert clogged.queues() == {"hold": FLOOD}
     (deed,) = clogged.told("queue", "status")["deeds"]
-    assert (deed["state"], deed["count"], deed["what"]) == ("held", FLOOD, f"sender {FORGED}")
+    assert (deed["state"], deed["count"], deed["what"]) == ("held", FLOOD, f"sender {FORGED}, user nobody")
     samples = clogged.told("queue", "status", deed["id"])["samples"]
     assert len(samples) == 20 and "Subject: invoice" in clogged.machine.read(samples[0])
     incident = next(

@@ -76,6 +76,11 @@ def choice_of(match: Match) -> Choice | Unknown:
     return tuple((_OF_DIMENSION[dimension], value) for dimension, value in match)
 
 
+def _may_be_empty(name: str, choice: Choice) -> bool:
+    """No user: nobody has signed in for it. So it is with most mail, so that is no choice by itself."""
+    return name in _MAY_BE_EMPTY or (name == "user" and any(other != "user" for other, _ in choice))
+
+
 def taking(choice: Choice, now: datetime) -> Takes | Unknown:
     """The test of each message."""
     if not choice:
@@ -84,7 +89,7 @@ def taking(choice: Choice, now: datetime) -> Takes | Unknown:
     for name, value in choice:
         if name not in _TESTS:
             return Unknown(f"{name!r} is nothing that a message is chosen by")
-        if not value.strip() and name not in _MAY_BE_EMPTY:
+        if not value.strip() and not _may_be_empty(name, choice):
             return Unknown(f"{name} is empty, and that would be all messages")
         try:
             tests.append(_TESTS[name](value, now))
@@ -97,4 +102,4 @@ def taking(choice: Choice, now: datetime) -> Takes | Unknown:
 
 def in_words(choice: Choice) -> str:
     """`sender a@example.net, older-than 3600`."""
-    return ", ".join(f"{name} {value or '<>'}" for name, value in choice)
+    return ", ".join(f"{name} {value or ('nobody' if name == 'user' else '<>')}" for name, value in choice)

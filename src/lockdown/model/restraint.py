@@ -93,7 +93,9 @@ def plain_match(match: Iterable[tuple[Dimension, str]]) -> Match:
 
 def match_in_words(match: Match) -> str:
     """For people: `network 203.0.113.0/24, subject "you have won"`."""
-    return ", ".join(f"{dimension} {value or '<>'}" for dimension, value in match)
+    return ", ".join(
+        f"{dimension} {value or ('nobody' if dimension is Dimension.USER else '<>')}" for dimension, value in match
+    )
 
 
 def read_match(entries: object) -> Match | Unknown:

@@ -12,6 +12,7 @@ from lockdown.model.traffic import Dimension, HoldQueued, Key, Restrain, Rung, S
 
 BAD = "x@forged.example"
 SENDER: Key = (Dimension.SENDER, BAD)
+NOBODY: Key = (Dimension.USER, "")
 CLIENT: Key = (Dimension.CLIENT, "203.0.113.9")
 FROM_ONE = Waits(BAD, 120, client="203.0.113.9")
 CLOGGED = Traffic(600.0, waiting=400, waits=(FROM_ONE,), good_messages=1000, days=30.0)
@@ -28,7 +29,7 @@ def held(alarm: Alarm) -> list[object]:
 def test_a_fifth_of_the_queue_of_one_sender_is_held_and_where_it_comes_from_is_put_off() -> None:
     (alarm,) = alarms(CLOGGED)
     assert alarm.says.startswith(f"120 of the 400 messages that wait in the queue are of {BAD} (30%), from 203.0.113.9")
-    assert held(alarm) == [(SENDER,)]
+    assert held(alarm) == [(SENDER, NOBODY)]
     (restrain,) = [wish for wish in alarm.wishes if isinstance(wish, Restrain)]
     assert (restrain.match, restrain.rung) == ((CLIENT,), Rung.DEFER)
 
@@ -53,7 +54,7 @@ def test_what_a_user_has_handed_in_and_who_is_known_for_good_mail_is_told_and_no
 
 def test_what_this_machine_sends_is_held_only_where_it_is_known_what_is_usual() -> None:
     local = replace(CLOGGED, waits=(Waits(BAD, 120, local=120),))
-    assert held(alarms(local)[0]) == [(SENDER,)]
+    assert held(alarms(local)[0]) == [(SENDER, NOBODY)]
     (alarm,) = alarms(replace(local, days=2.0))
     assert alarm.wishes == () and "this machine itself" in alarm.meanwhile
 
@@ -75,3 +76,8 @@ def test_the_null_sender_has_a_name() -> None:
     (alarm,) = alarms(replace(CLOGGED, waits=(Waits("", 300),)))
     assert "of the null sender <> (75%), from many places" in alarm.says
     assert alarm.object == "sender <>"
+
+
+def test_of_a_forged_sender_what_a_user_has_signed_in_for_is_not_meant() -> None:
+    (alarm,) = alarms(replace(CLOGGED, waits=(Waits("boss@example.org", 300),)))
+    assert held(alarm) == [((Dimension.SENDER, "boss@example.org"), NOBODY)]

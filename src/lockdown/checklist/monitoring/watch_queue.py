@@ -74,7 +74,8 @@ def _why_spared(waits: Waits, seen: Sequence[Seen], traffic: Traffic) -> str:
 
 def _wishes(waits: Waits, seen: Sequence[Seen], traffic: Traffic, words: str) -> Iterator[Wish]:
     """Their mail aside, and no more of it from where it comes: by what explains it, or where it was handed in."""
-    yield HoldQueued(((Dimension.SENDER, waits.sender),), words)
+    # Whoever forges a sender of ours must not have held what the real one has signed in for.
+    yield HoldQueued(((Dimension.SENDER, waits.sender), (Dimension.USER, "")), words)
     found = explanations(seen, traffic)
     if found:
         yield from ladder.wishes(found, traffic)
