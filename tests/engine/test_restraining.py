@@ -385,6 +385,33 @@ def test_more_restraints_than_an_attack_needs_are_a_runaway(tmp_path: Path) -> N
         assert "restraints run already" in said.says and not said.done
 
 
+@pytest.mark.parametrize(("hits_of_one", "is_answered"), [(5, True), (100, False)])
+def test_a_small_flood_that_is_over_makes_room_for_the_next_one(
+    tmp_path: Path, hits_of_one: int, is_answered: bool
+) -> None:
+    with opened(tmp_path) as site:
+        places: list[Match] = [((Dimension.CLIENT, f"192.0.2.{number}"),) for number in range(MOST_RESTRAINTS)]
+        for match in places:
+            site.store.restrain(Restraint(match, Rung.DEFER, NOW, NOW + HOUR, "lockdown", "x", incident=9)).result()
+        hits = {one.number: hits_of_one if one.match == places[7] else 100 for one in site.store.active_restraints(NOW)}
+        site.store.count_hits(hits).result()
+        (said,) = site.ring(wish(), after=timedelta(minutes=12))
+        assert said.done is is_answered
+        running = {one.match for one in site.store.active_restraints(site.now)}
+        assert len(running) == MOST_RESTRAINTS
+        assert (places[7] in running) is not is_answered
+
+
+def test_who_guesses_passwords_from_a_hundred_networks_does_not_keep_a_flood_from_its_answer(tmp_path: Path) -> None:
+    with opened(tmp_path) as site:
+        for number in range(MOST_RESTRAINTS):
+            match: Match = ((Dimension.CLIENT, f"192.0.2.{number}"),)
+            shut = Restraint(match, Rung.DROP, NOW, NOW + HOUR, "lockdown", "x", incident=9, doors=Doors.SIGN_IN)
+            site.store.restrain(shut).result()
+        (said,) = site.ring(wish())
+        assert said.done
+
+
 @pytest.mark.parametrize("monitoring", [{"mode": "observe"}, {"shadow": ("defer",)}])
 def test_in_shadow_it_is_counted_and_said_and_nothing_else(tmp_path: Path, monitoring: dict[str, Any]) -> None:
     with opened(tmp_path, **monitoring) as site:

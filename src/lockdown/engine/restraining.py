@@ -29,7 +29,8 @@ from lockdown.model.unknown import Unknown
 from lockdown.state.store import Store
 
 MOST_RESTRAINTS = 100
-"""Of ours that run at a time: more is not an answer to an attack but a runaway."""
+"""Of ours that run at a time at the same doors: more is not an answer to an attack but a runaway."""
+IDLE_AFTER, _MINUTE = timedelta(minutes=10), timedelta(minutes=1)
 LONGEST_TERM = timedelta(days=7)
 PROMOTION = timedelta(days=14)
 """After so long in shadow without anybody's objection it is said that a kind may be let act."""
@@ -184,11 +185,12 @@ class Restrainer:
         what = match_in_words(match)
         if lifted := _lifted_by(match, wish.doors, incident.opened_at, history):
             return Answer(now, f"{what} is not restrained again: {lifted} has lifted it", done=False)
-        if sum(one.runs(now) and one.by == AUTOMATIC for one in history) >= MOST_RESTRAINTS:
-            return Answer(now, f"{what} is not restrained: {MOST_RESTRAINTS} restraints run already", done=False)
         judged = judge_restraint(wish, self._protected(), now)
         if isinstance(judged, NotBlockable):
             return Answer(now, f"{what} is not restrained: {judged.why}", done=False)
+        running = [one for one in history if one.runs(now) and one.by == AUTOMATIC and one.doors is wish.doors]
+        if len(running) >= MOST_RESTRAINTS and not self._made_room(running, now):
+            return Answer(now, f"{what} is not restrained: {MOST_RESTRAINTS} restraints run already", done=False)
         term = _term(wish, match, history, now)
         wanted = Restraint(
             match, wish.rung, now, now + term, AUTOMATIC, f"{wish.words} (incident {incident.number})",
@@ -196,6 +198,14 @@ class Restrainer:
         )  # fmt: skip
         entered = self._store.restrain(wanted).result(_COMMIT_SECONDS)
         return self._answer(entered, wish, term, history, now)
+
+    def _made_room(self, running: list[Restraint], now: datetime) -> bool:
+        """What hardly meets anybody any more makes room: or a hundred small floods would let the next one in."""
+        idle = [one for one in running if _is_idle(one, now)]
+        if idle:
+            least = min(idle, key=lambda one: (one.hits, one.since))
+            self._store.end_restraint(least.number, AUTOMATIC, now).result(_COMMIT_SECONDS)
+        return bool(idle)
 
     def _answer(
         self, entered: Restraint, wish: Restrain, term: timedelta, history: list[Restraint], now: datetime
@@ -258,6 +268,11 @@ def _presses(one: Restraint, now: datetime) -> bool:
     seconds = max((now - one.since).total_seconds(), SETTLES.total_seconds())
     is_turned_away = one.rung in (Rung.DEFER, Rung.REJECT) and not one.shadow and one.since <= now
     return is_turned_away and one.hits >= PRESSING and one.hits * 60 >= PRESSING_A_MINUTE * seconds
+
+
+def _is_idle(one: Restraint, now: datetime) -> bool:
+    """Less than one a minute; of what the packet filter meets nobody knows."""
+    return one.rung is not Rung.DROP and now - one.since >= IDLE_AFTER and one.hits < (now - one.since) / _MINUTE
 
 
 def _pressed(wish: Restrain, one: Restraint, now: datetime) -> Restrain:
