@@ -208,6 +208,13 @@ def test_a_process_is_older_than_what_came_after_it_and_a_dead_one_is_not() -> N
     assert not began_before(2**22 + 1, now, now)
 
 
+@pytest.mark.parametrize("pid", ["9" * 5000, "\u00b2", ""])
+def test_a_process_has_a_number_or_is_none(pid: str) -> None:
+    said = "4A0001: client=x[192.0.2.1], sasl_method=PLAIN, sasl_username=anna, sasl_sender=/smtpd["
+    lines = f"mail a/smtpd[{pid}]: {said}\n<22>1 2026-03-02T12:00:00Z mail postfix/smtpd {pid} - - {said}"
+    assert talking_to("anna", lines.encode()) == set()
+
+
 @given(st.binary(max_size=300))
 def test_no_log_makes_it_raise(octets: bytes) -> None:
     assert talking_to("anna", b"mail postfix/smtpd[1]: connect from " + octets) <= {1}

@@ -253,6 +253,7 @@ class GripHands:
                     put(FileImage(path, (EMPTY_TABLE + rows).encode(), 0o644, 0, 0))
 
 
+_PID = re.compile(r"[0-9]{1,10}")
 _SMTPD = re.compile(r"(?:dis)?connect from |\w{5,24}: client=[^\n]*?, sasl_username=([^\n,]*)(?:, [^\n]*)?$")
 
 
@@ -267,7 +268,9 @@ def talking_to(user: str, log: bytes) -> set[int]:
         if b"/smtpd[" not in octets:
             continue
         line = parts(octets.decode("utf-8", "surrogateescape"))
-        if line is not None and line.daemon == "smtpd" and line.pid and (said := _SMTPD.match(line.text)):
+        if line is None or line.daemon != "smtpd" or not _PID.fullmatch(line.pid):
+            continue
+        if said := _SMTPD.match(line.text):
             now[int(line.pid)] = (said[1] or "").lower()
     return {pid for pid, login in now.items() if login == user.lower()}
 
