@@ -189,7 +189,8 @@ def _disconnected(found: re.Match[str]) -> Event:
 
 
 _LOGIN = _compiled(
-    r"(?:, sasl_method=(?P<method>[^\s,]{0,40}))?(?:, sasl_username=(?P<user>.*?))?(?:, sasl_sender=.*)?"
+    r"(?:, sasl_method=(?P<method>[^\s,]{0,40}))?(?:, sasl_username=(?P<user>.*?))?"
+    r"(?:, (?:sasl_sender|orig_queue_id|orig_client)=.*)?"
 )
 
 
