@@ -128,6 +128,23 @@ def test_a_letter_that_was_not_taken_is_tried_later_and_later_for_a_day(tmp_path
     assert answers(store, number)[-1] == "its owner was told in the mailbox: taken"
 
 
+def test_a_file_of_addresses_that_cannot_be_read_is_said_once_and_heeded_when_it_can(
+    tmp_path: Path, store: Store
+) -> None:
+    number, inside, elsewhere = held(store), Post(), Post()
+    settings = settings_for(tmp_path)
+    (tmp_path / "addresses").rename(tmp_path / "away")
+    letters = AccountLetters(settings, store, inside, elsewhere)
+    for hours in range(3):
+        letters.round(NOW + timedelta(hours=hours))
+    why = f"its owner was told elsewhere: not yet, {tmp_path}/addresses: No such file or directory"
+    assert answers(store, number).count(why) == 1
+    assert (len(inside.sent), elsewhere.sent) == (1, [])
+    (tmp_path / "away").rename(tmp_path / "addresses")
+    letters.round(NOW + timedelta(hours=4))
+    assert [to for to, _ in elsewhere.sent] == ["anna@home.example"]
+
+
 def test_the_letter_in_the_mailbox_goes_by_the_server_behind_without_a_sender_to_answer(tmp_path: Path) -> None:
     with FakeUpstream() as server:
         text = f'[site]\ndomains = ["example.org"]\n[gateway]\nupstream = "{server.url}"\n'

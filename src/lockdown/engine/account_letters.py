@@ -118,6 +118,10 @@ class _Due:
     send: Callable[[], Outcome]
 
 
+_ELSEWHERE = "its owner was told elsewhere"
+"""Before it is known where that is."""
+
+
 class AccountLetters:
     """Writes what is due for one state directory. Its deeds block: to be called in a thread of their own."""
 
@@ -142,7 +146,10 @@ class AccountLetters:
 
     def _due(self, incident: Incident, gripped: Answer, now: datetime) -> Iterator[_Due]:
         user, locked = incident.object, " is locked" in gripped.says
-        address = self._addresses().get(user.casefold(), "")
+        addresses = self._addresses()
+        if isinstance(addresses, NotTold) and self._may(incident, _ELSEWHERE, now):
+            yield _Due(_ELSEWHERE, partial(_said, addresses))
+        address = "" if isinstance(addresses, NotTold) else addresses.get(user.casefold(), "")
         elsewhere, inside = f"its owner was told at {address}", "its owner was told in the mailbox"
         if address and self._may(incident, elsewhere, now):
             words = words_elsewhere(incident, self._host, locked=locked)
@@ -173,15 +180,20 @@ class AccountLetters:
     def _note(self, incident: Incident, answer: Answer) -> None:
         self._store.change_incident(incident.number, partial(answered, answer=answer)).result(_COMMIT_SECONDS)
 
-    def _addresses(self) -> Mapping[str, str]:
+    def _addresses(self) -> Mapping[str, str] | NotTold:
+        """None where no file is named; a file that cannot be read is no file without addresses."""
         path = self._settings.alerts.owner_addresses
         if not path:
             return {}
         try:
             with Path(path).open("rb") as file:
                 return addresses_in(file.read(_MOST_OCTETS).decode("utf-8", "replace"))
-        except OSError:
-            return {}
+        except OSError as error:
+            return NotTold(f"{path}: {error.strerror}", "lockdown config explain alerts.owner_addresses")
+
+
+def _said(outcome: Outcome) -> Outcome:
+    return outcome
 
 
 def _gripped(incident: Incident) -> Answer | None:
