@@ -8,7 +8,7 @@ only what is forged, it is told. Pure.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from lockdown.checklist.monitoring import ladder
@@ -88,14 +88,9 @@ def watch(traffic: Traffic) -> Iterator[Alarm]:
     told: list[set[int]] = []
     letters: set[int] = set()
     # Confirmations have words in common, too: whom they come to explains them, and not the words.
-    for hitter in people:
-        strange = [one for one in seen[hitter.key] if not _is_known(one, traffic)]
-        if not is_beyond(hitter, traffic):
-            # To an address of a firm come letters of many all day; but hardly ever do so many strangers ask to confirm.
-            strange = [one for one in strange if UNASKED in one.keys]
-        if (alarm := subscribed(hitter.key[1], strange)) is not None:
-            told.append(set(map(id, strange)))
-            yield alarm
+    for signed_up, strange in _subscribed(people, seen, traffic):
+        told.append(set(map(id, strange)))
+        yield signed_up
         if len(told) >= MOST_ALARMS:
             return
     for hitter in hitters:
@@ -120,6 +115,19 @@ def watch(traffic: Traffic) -> Iterator[Alarm]:
             yield alarm
     if not told:
         yield from _inflow(traffic, traffic.messages - len(letters))
+
+
+def _subscribed(
+    people: Sequence[Hitter], seen: Mapping[Key, Sequence[Seen]], traffic: Traffic
+) -> Iterator[tuple[Alarm, list[Seen]]]:
+    """Of each who is signed up everywhere: the alarm, and the letters of strangers that it is about."""
+    for hitter in people:
+        strange = [one for one in seen[hitter.key] if not _is_known(one, traffic)]
+        if not is_beyond(hitter, traffic):
+            # To an address of a firm come letters of many all day; but hardly ever do so many strangers ask to confirm.
+            strange = [one for one in strange if UNASKED in one.keys]
+        if (alarm := subscribed(hitter.key[1], strange)) is not None:
+            yield alarm, strange
 
 
 def _inflow(traffic: Traffic, messages: int) -> Iterator[Alarm]:
