@@ -89,9 +89,12 @@ def test_delays_of_deliveries_are_heard(tmp_path: Path) -> None:
 
 def test_a_log_that_is_not_there_adds_nothing(tmp_path: Path) -> None:
     settings = read_settings([("x", f'[monitoring]\nmail_logs = ["{tmp_path}/none"]')]).settings
-    reads = TrafficLog(settings, tmp_path, Town().counter, Correspondents(tmp_path))
+    town = Town()
+    reads = TrafficLog(settings, tmp_path, town.counter, Correspondents(tmp_path))
     reads.read(START)
     reads.keep()
+    traffic = town.traffic()
+    assert (traffic.messages, traffic.deliveries, traffic.hitters) == (0, 0, ())
 
 
 def test_a_log_that_may_not_be_read_is_said(tmp_path: Path) -> None:
