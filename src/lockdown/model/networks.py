@@ -27,8 +27,11 @@ class Networks:
             found = _unmapped(ip_address(address))
         except ValueError:
             return False
-        number = int(found)
-        return any(number >> bits in prefixes for bits, prefixes in self._prefixes[found.version].items())
+        return self.has(found.version, int(found))
+
+    def has(self, version: int, number: int) -> bool:
+        """Whether the address lies in one of them that is this number, as IPv4 (4) or IPv6 (6)."""
+        return any(number >> bits in prefixes for bits, prefixes in self._prefixes[version].items())
 
 
 def _unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
